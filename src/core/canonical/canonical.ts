@@ -1,0 +1,52 @@
+import { sha256 } from '@noble/hashes/sha2.js';
+import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+
+/** A JSON value. Numbers are finite; `undefined` members are left out, as `JSON.stringify` does. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json | undefined };
+
+/** A hex SHA-256: the name of a content. */
+export type Sha256 = string;
+
+/**
+ * Canonical JSON after RFC 8785 (JCS): members sorted by UTF-16 code units, no white space, ECMAScript number format.
+ * Everything that is hashed is stored in exactly these bytes. Throws `TypeError` on what JSON cannot hold (NaN,
+ * functions, bigint), because a silent `null` would give two contents one name.
+ */
+export function canonicalJson(value: unknown): string {
+  switch (typeof value) {
+    case 'string':
+      return JSON.stringify(value.isWellFormed() ? value : value.toWellFormed());
+    case 'boolean':
+      return value ? 'true' : 'false';
+    case 'number':
+      if (!Number.isFinite(value)) throw new TypeError(`${value} has no JSON form`);
+      return JSON.stringify(value);
+    case 'object':
+      break;
+    default:
+      throw new TypeError(`a ${typeof value} has no JSON form`);
+  }
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  const record = value as Record<string, unknown>;
+  const members = Object.keys(record)
+    .filter((key) => record[key] !== undefined)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonicalJson(record[key])}`);
+  return `{${members.join(',')}}`;
+}
+
+/** {@link canonicalJson} in UTF-8. */
+export function canonicalBytes(value: unknown): Uint8Array {
+  return utf8ToBytes(canonicalJson(value));
+}
+
+/** SHA-256 of bytes, or of a text's UTF-8, in lower-case hex. */
+export function sha256Hex(content: Uint8Array | string): Sha256 {
+  return bytesToHex(sha256(typeof content === 'string' ? utf8ToBytes(content) : content));
+}
+
+/** The name of a value: SHA-256 of its canonical JSON. */
+export function hashOf(value: unknown): Sha256 {
+  return sha256Hex(canonicalJson(value));
+}
