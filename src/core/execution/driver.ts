@@ -1,0 +1,260 @@
+import type { JsonValue } from '../../contracts/records.ts';
+import { canonicalJson, hashOf, sha256Hex } from '../canonical/canonical.ts';
+import { utf8ToBytes } from '@noble/hashes/utils.js';
+import type {
+  EffectRequest,
+  EffectResult,
+  EffectTrace,
+  Execution,
+  ExecutionRecord,
+  FailureCode,
+  RawEffect,
+  ResultsBody,
+  StartBody,
+  StepResult,
+} from './types.ts';
+
+const EMPTY = new Uint8Array(0);
+const NO_SCORES = new Float64Array(0);
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const MAX_TIME = 0x10000000000;
+
+/**
+ * The one driver: runs an execution turn by turn until it is done. Every path (single task, bulk, evaluation) uses it;
+ * they differ in the engine and the effect handler that they pass. It waits only where engine or handler answer with a
+ * promise, so that a synchronous execution costs no promise per step: then the record comes back as it is.
+ * Faults that are not the agent's own are thrown by engine or handler and pass through.
+ */
+export function drive(execution: Execution): ExecutionRecord | Promise<ExecutionRecord> {
+  const turns = run(execution);
+  const next = turns.next();
+  return next.done === true ? next.value : settle(turns, next.value);
+}
+
+async function settle(turns: Turns, first: PromiseLike<unknown>): Promise<ExecutionRecord> {
+  let waiting = first;
+  for (;;) {
+    const next = turns.next(await waiting);
+    if (next.done === true) return next.value;
+    waiting = next.value;
+  }
+}
+
+type Turns = Generator<PromiseLike<unknown>, ExecutionRecord, unknown>;
+
+function* resolved<T extends object>(value: T | PromiseLike<T>): Generator<PromiseLike<unknown>, T, unknown> {
+  return 'then' in value ? ((yield value) as T) : value;
+}
+
+/** How far an execution has come. */
+interface Progress {
+  state: Uint8Array;
+  turn: number;
+  time: number;
+  fuel: number;
+  memoryBytes: number;
+  modelCalls: number;
+  logBytes: number;
+  readonly effects: EffectTrace[];
+  readonly log: string[];
+}
+
+function* run(execution: Execution): Turns {
+  const { engine, limits, seed } = execution;
+  const progress: Progress = {
+    state: EMPTY,
+    turn: 0,
+    time: 0,
+    fuel: 0,
+    memoryBytes: 0,
+    modelCalls: 0,
+    logBytes: 0,
+    effects: [],
+    log: [],
+  };
+  const failed = (code: FailureCode, message: string): ExecutionRecord =>
+    finish(execution, progress, { status: 'failed', reason: { code, message } });
+  let body: StartBody | ResultsBody = { kind: 'start', ...execution.input };
+  for (;;) {
+    if (progress.turn === limits.turns) return failed('too-many-turns', `not done after ${limits.turns} turns`);
+    const event = { turn: progress.turn, seed, time: progress.time, body };
+    const step = yield* resolved(engine.step(progress.state, event, limits.fuel - progress.fuel));
+    progress.turn++;
+    progress.fuel = Math.min(limits.fuel, progress.fuel + step.fuel);
+    progress.memoryBytes = Math.max(progress.memoryBytes, step.memoryBytes);
+    if (!step.ok) return failed(step.trap, step.message);
+    const logged = appendLog(progress, step, limits.logBytes);
+    if (!logged) return failed('log-too-large', `more than ${limits.logBytes} bytes of log`);
+    progress.state = step.state;
+    switch (step.outcome.kind) {
+      case 'done':
+        return conclude(execution, progress, step.outcome.output);
+      case 'fail':
+        return failed('agent-failed', step.outcome.reason);
+      case 'effects': {
+        const asked = readRequests(step.outcome.effects);
+        if (typeof asked === 'string') return failed('bad-outcome', asked);
+        const results = yield* perform(execution, progress, asked);
+        body = { kind: 'results', results };
+      }
+    }
+  }
+}
+
+/** Keeps the lines of a step within the budget of the whole execution. */
+function appendLog(progress: Progress, step: StepResult & { ok: true }, limit: number): boolean {
+  for (const line of step.log) {
+    progress.logBytes += utf8ToBytes(line).length;
+    if (progress.logBytes > limit) return false;
+    progress.log.push(line);
+  }
+  return true;
+}
+
+function readRequests(effects: readonly RawEffect[]): EffectRequest[] | string {
+  const requests: EffectRequest[] = [];
+  for (const [index, { kind, request }] of effects.entries()) {
+    const parsed = readRequest(request);
+    if (parsed === undefined) return `the request of effect ${index} is not JSON`;
+    requests.push({ index, kind, ...parsed });
+  }
+  return requests;
+}
+
+interface Request {
+  request: JsonValue;
+  requestHash: string;
+}
+
+/** Requests repeat by the thousand in an evaluation: parsing and hashing one is a function of its text. */
+const requests = new Map<string, Request>();
+
+function readRequest(bytes: Uint8Array): Request | undefined {
+  try {
+    const text = utf8.decode(bytes);
+    const known = requests.get(text);
+    if (known !== undefined) return known;
+    const request = JSON.parse(text) as JsonValue;
+    const read = { request, requestHash: hashOf(request) };
+    if (text.length <= 256) {
+      if (requests.size >= 4096) requests.clear();
+      requests.set(text, read);
+    }
+    return read;
+  } catch {
+    return undefined;
+  }
+}
+
+function* perform(
+  execution: Execution,
+  progress: Progress,
+  asked: readonly EffectRequest[],
+): Generator<PromiseLike<unknown>, EffectResult[], unknown> {
+  const turn = progress.turn - 1;
+  const refusals = asked.map((effect) => refusal(execution, effect));
+  const allowed = asked.filter((_, position) => refusals[position] === undefined);
+  const answers = allowed.length === 0 ? [] : yield* resolved(execution.effects.perform(allowed, turn));
+  if (answers.length !== allowed.length) {
+    throw new RangeError(`the effect handler answered ${answers.length} of ${allowed.length} effects`);
+  }
+  let next = 0;
+  return asked.map((effect, position) => {
+    const result = refusals[position] ?? answers[next++]!;
+    const { index, kind, requestHash } = effect;
+    progress.effects.push({ turn, index, kind, requestHash, resultHash: hashOfResult(result), ok: result.ok });
+    if (result.ok && (kind === 'infer' || kind === 'embed')) progress.modelCalls++;
+    if (result.ok && kind === 'sleep') progress.time = Math.min(MAX_TIME, progress.time + sleepMs(effect)!);
+    return result;
+  });
+}
+
+const FORBIDDEN = new Map<string, EffectResult>();
+
+function refusal(execution: Execution, effect: EffectRequest): EffectResult | undefined {
+  if (!execution.capabilities.includes(effect.kind)) {
+    const known = FORBIDDEN.get(effect.kind) ?? effectError('CHIMERA_FORBIDDEN', `no capability ${effect.kind}`);
+    FORBIDDEN.set(effect.kind, known);
+    return known;
+  }
+  if (effect.kind === 'sleep' && sleepMs(effect) === undefined) {
+    return effectError('CHIMERA_INVALID_INPUT', 'sleep wants {"ms": a non-negative integer}');
+  }
+  return undefined;
+}
+
+function sleepMs(effect: EffectRequest): number | undefined {
+  const request = effect.request as { ms?: unknown } | null;
+  const ms = typeof request === 'object' ? request?.ms : undefined;
+  return Number.isSafeInteger(ms) && (ms as number) >= 0 ? (ms as number) : undefined;
+}
+
+/** An answer to an effect that could not be performed. */
+export function effectError(code: string, message: string): EffectResult {
+  return { ok: false, body: utf8ToBytes(canonicalJson({ code, message })), scores: NO_SCORES };
+}
+
+/** The answer to an effect: `body` as canonical JSON, `scores` as its numeric view. */
+export function effectAnswer(body: unknown, scores: Float64Array = NO_SCORES): EffectResult {
+  return { ok: true, body: utf8ToBytes(canonicalJson(body)), scores };
+}
+
+const resultHashes = new WeakMap<EffectResult, string>();
+
+/** Name of a result: SHA-256 over ok, the length of the body, the body, and the scores as little-endian doubles. */
+export function hashOfResult(result: EffectResult): string {
+  const known = resultHashes.get(result);
+  if (known !== undefined) return known;
+  const { ok, body, scores } = result;
+  const bytes = new Uint8Array(5 + body.length + 8 * scores.length);
+  const view = new DataView(bytes.buffer);
+  view.setUint8(0, ok ? 1 : 0);
+  view.setUint32(1, body.length, true);
+  bytes.set(body, 5);
+  scores.forEach((score, index) => view.setFloat64(5 + body.length + 8 * index, score, true));
+  const hash = sha256Hex(bytes);
+  resultHashes.set(result, hash);
+  return hash;
+}
+
+function conclude(execution: Execution, progress: Progress, bytes: Uint8Array): ExecutionRecord {
+  const bad = (message: string): ExecutionRecord =>
+    finish(execution, progress, { status: 'failed', reason: { code: 'bad-output', message } });
+  let output: JsonValue;
+  try {
+    output = JSON.parse(utf8.decode(bytes)) as JsonValue;
+  } catch {
+    return bad('the output is not JSON in UTF-8');
+  }
+  const problems = execution.validateOutput?.(output) ?? [];
+  if (problems.length === 0) return finish(execution, progress, { status: 'completed', output });
+  return bad(problems.map(({ path, message }) => `${path || '/'}: ${message}`).join('; '));
+}
+
+function finish(
+  execution: Execution,
+  progress: Progress,
+  verdict: Pick<ExecutionRecord, 'status' | 'output' | 'reason'>,
+): ExecutionRecord {
+  const { fuel, memoryBytes, turn, modelCalls, effects, log } = progress;
+  return {
+    ...verdict,
+    fuel,
+    memoryBytes,
+    turns: turn,
+    modelCalls,
+    effects,
+    log,
+    priceVersion: execution.priceVersion,
+  };
+}
+
+/** The name of a record. Equal records on two paths, machines or attempts have equal names. */
+export function recordHash(record: ExecutionRecord): string {
+  return hashOf(record);
+}
+
+/** A seed of 64 bits from any text: its SHA-256, first eight bytes. */
+export function seedOf(text: string): bigint {
+  return BigInt(`0x${sha256Hex(text).slice(0, 16)}`);
+}
