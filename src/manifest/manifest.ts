@@ -1,0 +1,164 @@
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseDocument } from 'yaml';
+import { z } from 'zod';
+import { ChimeraError, invalidInput, type Problem } from '../contracts/errors.ts';
+import * as inputs from '../contracts/inputs.ts';
+import { deviceQueue, TASK_QUEUES, WORKFLOWS } from '../contracts/names.ts';
+
+const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
+
+/** `90s`, `5m`, `1h`, `7d` in milliseconds. */
+const duration = z
+  .string('must be a duration such as 90s, 5m, 1h or 7d')
+  .regex(/^[1-9]\d{0,8}(ms|s|m|h|d)$/, 'must be a duration such as 90s, 5m, 1h or 7d')
+  .transform((text) => {
+    const unit = /[a-z]+$/.exec(text)![0] as keyof typeof UNITS;
+    return Number.parseInt(text, 10) * UNITS[unit];
+  });
+
+const name = z.string().regex(/^[A-Za-z0-9][\w./-]{0,199}$/, 'must be a name of letters, digits and . _ / -');
+
+const schedule = z
+  .strictObject({
+    name,
+    workflow: z.enum(Object.values(WORKFLOWS)),
+    workflowId: name,
+    taskQueue: name.default(TASK_QUEUES.workflows),
+    input: z.record(z.string(), z.json()),
+    every: duration.optional(),
+    /** Five fields, UTC. */
+    cron: z
+      .string()
+      .regex(/^\S+(\s+\S+){4}$/, 'must have five fields')
+      .optional(),
+    jitter: duration.optional(),
+    overlap: z.enum(['skip', 'bufferOne', 'allowAll']).default('skip'),
+    /** How late a missed firing may still run; default: one interval, for cron an hour. */
+    catchUp: duration.optional(),
+    pauseOnFailure: z.boolean().default(true),
+    enabled: z.boolean().default(true),
+    note: z.string().max(200).default(''),
+  })
+  .refine(({ every, cron }) => (every === undefined) !== (cron === undefined), 'must have either every or cron');
+
+const manifest = z.strictObject({
+  address: z
+    .string()
+    .regex(/^[^\s/]+:\d{1,5}$/, 'must be host:port')
+    .optional(),
+  namespace: z.strictObject({
+    name,
+    retention: duration.refine((ms) => ms >= UNITS.h, 'must be at least 1h'),
+  }),
+  searchAttributes: z.record(
+    z.string().regex(/^[A-Za-z][A-Za-z0-9_]*$/, 'must be a name of letters, digits and _'),
+    z.enum(['Text', 'Keyword', 'Int', 'Double', 'Bool', 'Datetime', 'KeywordList']),
+  ),
+  taskQueues: z.array(
+    z.discriminatedUnion('kind', [
+      z.strictObject({ name, kind: z.literal('workflow'), slots: z.int().min(1).max(10_000) }),
+      z.strictObject({ name, kind: z.literal('activity'), slots: z.int().min(1).max(10_000) }),
+      z.strictObject({ name, kind: z.literal('device'), slots: z.int().min(1).max(1024), deviceClass: name }),
+    ]),
+  ),
+  deviceClasses: z.record(name, z.strictObject({ count: z.int().min(0).max(100_000) })),
+  schedules: z.array(schedule).default([]),
+});
+
+export type Manifest = z.output<typeof manifest>;
+export type ManifestSchedule = Manifest['schedules'][number];
+export type ManifestQueue = Manifest['taskQueues'][number];
+export type SearchAttributeTypeName = Manifest['searchAttributes'][string];
+
+/** The manifest that ships with the project. */
+export const MANIFEST_FILE: string = fileURLToPath(new URL('../../temporal.yaml', import.meta.url));
+
+/** @throws {ChimeraError} CHIMERA_NOT_FOUND without the file, CHIMERA_INVALID_INPUT that lists every problem */
+export function loadManifest(file: string = MANIFEST_FILE): Manifest {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'manifest', name: file }, { cause: error });
+  }
+  return parseManifest(text, file);
+}
+
+/** Parses and checks a manifest. @throws {ChimeraError} CHIMERA_INVALID_INPUT that lists every problem at once */
+export function parseManifest(text: string, file = 'temporal.yaml'): Manifest {
+  const document = parseDocument(text);
+  const problems: Problem[] = document.errors.map(({ message }) => ({
+    path: '',
+    message: message.split('\n')[0] ?? '',
+  }));
+  if (problems.length > 0) throw invalidInput(file, problems);
+  const parsed = manifest.safeParse(document.toJS());
+  if (!parsed.success) throw invalidInput(file, parsed.error.issues.map(toProblem));
+  problems.push(
+    ...duplicates('/taskQueues', parsed.data.taskQueues),
+    ...duplicates('/schedules', parsed.data.schedules),
+  );
+  problems.push(...deviceProblems(parsed.data), ...scheduleProblems(parsed.data));
+  if (problems.length > 0) throw invalidInput(file, problems);
+  return parsed.data;
+}
+
+/** Device class → number of devices, as the lease broker takes it. */
+export function deviceCounts({ deviceClasses }: Manifest): Record<string, number> {
+  return Object.fromEntries(Object.entries(deviceClasses).map(([name, { count }]) => [name, count]));
+}
+
+function toProblem({ path, message }: z.core.$ZodIssue): Problem {
+  return { path: path.map((part) => `/${String(part)}`).join(''), message };
+}
+
+function duplicates(path: string, entries: readonly { readonly name: string }[]): Problem[] {
+  return entries.flatMap((entry, index) =>
+    entries.findIndex((other) => other.name === entry.name) === index
+      ? []
+      : [{ path: `${path}/${index}/name`, message: `${entry.name} is there twice` }],
+  );
+}
+
+/** A device queue is its class's own, and a class without one could never be worked on. */
+function deviceProblems({ taskQueues, deviceClasses }: Manifest): Problem[] {
+  const problems: Problem[] = [];
+  const served = new Set<string>();
+  for (const [index, queue] of taskQueues.entries()) {
+    if (queue.kind !== 'device') continue;
+    served.add(queue.deviceClass);
+    const path = `/taskQueues/${index}`;
+    if (!(queue.deviceClass in deviceClasses))
+      problems.push({ path: `${path}/deviceClass`, message: `${queue.deviceClass} is not in deviceClasses` });
+    if (queue.name !== deviceQueue(queue.deviceClass))
+      problems.push({ path: `${path}/name`, message: `must be ${deviceQueue(queue.deviceClass)}` });
+  }
+  for (const name of Object.keys(deviceClasses))
+    if (!served.has(name))
+      problems.push({ path: `/deviceClasses/${name}`, message: 'has no task queue of kind device' });
+  return problems;
+}
+
+function scheduleProblems({ schedules, taskQueues }: Manifest): Problem[] {
+  const workflowQueues = new Set(taskQueues.filter(({ kind }) => kind === 'workflow').map((queue) => queue.name));
+  return schedules.flatMap((entry, index) => {
+    const problems: Problem[] = [];
+    if (!workflowQueues.has(entry.taskQueue))
+      problems.push({ path: `/schedules/${index}/taskQueue`, message: `${entry.taskQueue} is no workflow queue` });
+    const checked = inputSchema(entry.workflow)?.safeParse(entry.input);
+    if (checked?.success === false)
+      for (const issue of checked.error.issues) {
+        const problem = toProblem(issue);
+        problems.push({ ...problem, path: `/schedules/${index}/input${problem.path}` });
+      }
+    return problems;
+  });
+}
+
+/** The contract of a workflow's input, by the naming rule of contracts/inputs.ts: `evolutionCycle` → `evolutionCycleInput`. */
+function inputSchema(workflow: string): z.ZodType | undefined {
+  const key = Object.entries(WORKFLOWS).find(([, type]) => type === workflow)?.[0];
+  const schema = (inputs as Record<string, unknown>)[`${key}Input`];
+  return schema instanceof z.ZodType ? schema : undefined;
+}
