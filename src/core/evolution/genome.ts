@@ -78,8 +78,19 @@ export const GENOME_LIMITS = { labels: 32, rules: 32, conditions: 3, terms: 32, 
 
 const integerBelow = (bound: number) => z.int().min(0).lt(bound);
 
+const schemas = new Map<string, ReturnType<typeof buildSchema>>();
+
 /** Labels and "there is a model" come from the input itself, so that one pass finds every problem. */
-function schemaFor(labels: readonly string[], hasModel: boolean) {
+function schemaFor(labels: readonly string[], hasModel: boolean): ReturnType<typeof buildSchema> {
+  // zod compiles a schema at its first use, which takes far longer than the use: a search keeps to one set of labels.
+  const key = JSON.stringify([hasModel, labels]);
+  const known = schemas.get(key) ?? buildSchema(labels, hasModel);
+  if (schemas.size >= 16) schemas.clear();
+  schemas.set(key, known);
+  return known;
+}
+
+function buildSchema(labels: readonly string[], hasModel: boolean) {
   const label = z.string().refine((value) => labels.includes(value), { error: 'is not one of the labels' });
   const verdict = z.union([
     z.strictObject({ label }),
