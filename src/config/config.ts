@@ -141,9 +141,11 @@ function collect({ flags = {}, env = process.env, file }: ConfigSources): Map<st
   const problems: Problem[] = [];
   const fromFile = readFile(file ?? env['CHIMERA_CONFIG'], problems);
   const values = new Map<string, Found>();
+  const mentioned = new Map<string, string>();
   for (const setting of SETTINGS) {
     const found = lookUp(setting, flags, env, fromFile);
     if (found === undefined) continue;
+    mentioned.set(setting.key, found.source);
     const value = setting.kind === 'integer' ? toInteger(found.value) : found.value;
     const checked = nonEmptyOr(setting).safeParse(value);
     if (checked.success) values.set(setting.key, { value, source: found.source });
@@ -154,7 +156,7 @@ function collect({ flags = {}, env = process.env, file }: ConfigSources): Map<st
           message: issue.message,
         });
   }
-  checkTogether(values, problems);
+  checkTogether(mentioned, problems);
   if (problems.length > 0) throw invalidInput('the configuration', problems);
   return values;
 }
@@ -213,13 +215,14 @@ function readFile(path: string | undefined, problems: Problem[]): ReadonlyMap<st
   return values;
 }
 
-function checkTogether(values: ReadonlyMap<string, Found>, problems: Problem[]): void {
-  if (!values.has('artifacts.s3.endpoint') && !values.has('artifacts.s3.bucket')) return;
-  const id = values.get('artifacts.s3.accessKeyId');
-  const secret = values.get('artifacts.s3.secretAccessKey');
+/** What one setting asks of another; `mentioned` holds the source of each that was given, valid or not. */
+function checkTogether(mentioned: ReadonlyMap<string, string>, problems: Problem[]): void {
+  if (!mentioned.has('artifacts.s3.endpoint') && !mentioned.has('artifacts.s3.bucket')) return;
+  const id = mentioned.get('artifacts.s3.accessKeyId');
+  const secret = mentioned.get('artifacts.s3.secretAccessKey');
   if ((id === undefined) === (secret === undefined)) return;
   problems.push({
-    path: (id ?? secret)!.source,
+    path: (id ?? secret)!,
     message: 'the access key and the secret key of S3 go together: set both or neither',
   });
 }

@@ -1,4 +1,4 @@
-import { Connection } from '@temporalio/client';
+import { Connection, type ConnectionOptions } from '@temporalio/client';
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { SEARCH_ATTRIBUTES } from '../contracts/names.ts';
@@ -55,7 +55,8 @@ export function temporalServer(
     logFile: join(options.home, 'logs', 'temporal.log'),
     pidFile: pidFile(options.home),
     // gRPC waits a second after a refused connection, so it is asked only once the port is open.
-    isReady: async () => (await isListening(options.port)) && answers(address, options.namespace),
+    isReady: async () =>
+      (await isListening(options.port)) && (await connectProblem({ address }, options.namespace)) === undefined,
     readyLimitMs: 60_000,
     stopSignal: options.inMemory === true ? 'SIGKILL' : 'SIGTERM',
     stopLimitMs: 10_000,
@@ -84,17 +85,16 @@ function serverArguments(options: TemporalServerOptions): string[] {
   ];
 }
 
-/** Does a Temporal server answer, and know the namespace? */
-export async function answers(address: string, namespace: string): Promise<boolean> {
+/** Why no Temporal server that knows the namespace answers there; undefined: one does. */
+export async function connectProblem(options: ConnectionOptions, namespace: string): Promise<string | undefined> {
   let connection: Connection | undefined;
   try {
-    connection = await Connection.connect({ address, connectTimeout: 1000 });
-    await connection.withDeadline(Date.now() + 1000, () =>
-      connection!.workflowService.describeNamespace({ namespace }),
-    );
-    return true;
-  } catch {
-    return false;
+    const open = await Connection.connect({ connectTimeout: 1000, ...options });
+    connection = open;
+    await open.withDeadline(Date.now() + 1000, () => open.workflowService.describeNamespace({ namespace }));
+    return undefined;
+  } catch (error) {
+    return (error as { details?: string }).details || (error as Error).message;
   } finally {
     await connection?.close().catch(() => {});
   }
