@@ -1,0 +1,25 @@
+/** An agent as plain data: an answer that hangs on one feature. What a user has before anything is learned. */
+export interface KeywordRule {
+  readonly agent: string;
+  readonly description: string;
+  /** Name of a declared feature of the task type. */
+  readonly feature: string;
+  /** At this value or above the answer is `then`. */
+  readonly threshold: number;
+  readonly then: 'spam';
+  readonly otherwise: 'ham';
+}
+
+/**
+ * The keyword agent that serves first: fifteen words that every guide to spam names, written down without a look at the
+ * mails (feature `keyword_hits` of the task type), and the number of them that is most often right on the first two
+ * thirds of wave 1 (accuracy 0.888 at 3, 0.874 at 2, 0.885 at 4). On wave 2: accuracy 0.741, balanced 0.720, F1 0.650.
+ */
+export const keywordRule: KeywordRule = {
+  agent: 'keywords',
+  description: 'spam where the text holds three or more of fifteen well-known words',
+  feature: 'keyword_hits',
+  threshold: 3,
+  then: 'spam',
+  otherwise: 'ham',
+};
