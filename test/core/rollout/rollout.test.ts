@@ -88,7 +88,7 @@ describe('rollout', () => {
   });
 
   it('asks for the minimum effect, not just for any', () => {
-    const gains = Array.from({ length: 900 }, (_, i) => (i % 25 === 0 ? [0, 1] : [1, 1]) as const);
+    const gains = Array.from({ length: 900 }, (_, i) => (i % 25 === 0 ? ([0, 1] as const) : ([1, 1] as const)));
     assert.equal(play(gains).decision.kind, 'promote');
     assert.equal(play(gains, { minEffect: 0.05 }).decision.kind, 'continue');
   });
@@ -102,7 +102,7 @@ describe('rollout', () => {
     assert.equal(decided(play(equal, settings, [2, 10])), 'not-shown-better');
     assert.equal(decided(play(equal, settings, [0, 0])), 'not-shown-better');
     assert.equal(decided(play(equal, { cap: 800 }, [10, 2])), 'not-shown-better');
-    const worse = Array.from({ length: 800 }, (_, i) => (i % 20 === 0 ? [1, 0] : [1, 1]) as const);
+    const worse = Array.from({ length: 800 }, (_, i) => (i % 20 === 0 ? ([1, 0] as const) : ([1, 1] as const)));
     assert.equal(decided(play(worse, settings, [10, 2])), 'harmful');
   });
 
