@@ -99,14 +99,14 @@ export interface GenomeRun {
 
 /**
  * Runs a genome to its end, with `infer` answering for the models (undefined: the model has no answer).
- * At most three steps: rules, first model, second model.
+ * At most three steps: rules, first model, second model. Over many tasks, make `answers` once and pass them.
  */
 export function runGenome(
   genome: Genome,
   features: ArrayLike<number>,
   infer: (model: string, input: string) => ArrayLike<number> | undefined,
+  answers: Answers = answersOf(genome),
 ): GenomeRun {
-  const answers = answersOf(genome);
   const asked: string[] = [];
   let step = interpretStep(genome, NO_STATE, { kind: 'start', features }, answers);
   while (step.answer.kind === 'infer') {
