@@ -94,7 +94,7 @@ async function retentionOf(connection: Connection, namespace: string): Promise<n
     const { config } = await connection.workflowService.describeNamespace({ namespace });
     return Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) * 1000;
   } catch (error) {
-    if (grpcCode(error) === GRPC.notFound) return undefined;
+    if (grpcAnswer(error)?.code === GRPC.notFound) return undefined;
     throw error;
   }
 }
@@ -106,7 +106,7 @@ async function untilKnown(connection: Connection, namespace: string): Promise<vo
       await connection.workflowService.listWorkflowExecutions({ namespace, pageSize: 1 });
       return;
     } catch (error) {
-      if (grpcCode(error) !== GRPC.notFound || performance.now() >= end) throw error;
+      if (grpcAnswer(error)?.code !== GRPC.notFound || performance.now() >= end) throw error;
     }
     await delay(200);
   }
@@ -163,8 +163,11 @@ async function guarded(
 }
 
 function refusal(resource: Change['resource'], name: string, error: unknown): Change {
-  const code = grpcCode(error);
-  const reason = (error as { details?: string }).details || (error as Error).message;
+  const answer = grpcAnswer(error);
+  // The SDK's schedule client turns the status "invalid argument" into a TypeError with the server's words.
+  if (resource === 'schedule' && error instanceof TypeError)
+    return { resource, name, action: 'refused', details: [error.message] };
+  const { code, reason } = answer ?? { code: undefined, reason: (error as Error).message };
   if (code === undefined || code === GRPC.unavailable || code === GRPC.deadlineExceeded)
     throw new ChimeraError('CHIMERA_TEMPORAL_UNAVAILABLE', { why: reason }, { cause: error });
   if (code === GRPC.alreadyExists)
@@ -172,11 +175,12 @@ function refusal(resource: Change['resource'], name: string, error: unknown): Ch
   return { resource, name, action: 'refused', details: [reason] };
 }
 
-/** The gRPC status of an error or of what it wraps. */
-function grpcCode(error: unknown): number | undefined {
+/** The gRPC status in an error or in what it wraps. */
+function grpcAnswer(error: unknown): { readonly code: number; readonly reason: string } | undefined {
   for (let at = error; at instanceof Error; at = at.cause) {
-    const code = (at as { code?: unknown }).code;
-    if (typeof code === 'number') return code;
+    const { code, details } = at as { code?: unknown; details?: unknown };
+    if (typeof code === 'number')
+      return { code, reason: typeof details === 'string' && details ? details : at.message };
   }
   return undefined;
 }

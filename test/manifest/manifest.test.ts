@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { isChimeraError } from '../../src/contracts/errors.ts';
+import { deviceQueue, SEARCH_ATTRIBUTES, TASK_QUEUES } from '../../src/contracts/names.ts';
+import { deviceCounts, loadManifest, MANIFEST_FILE, parseManifest } from '../../src/manifest/manifest.ts';
+
+function problemsOf(text: string): string[] {
+  try {
+    parseManifest(text);
+  } catch (error) {
+    assert.ok(isChimeraError(error, 'CHIMERA_INVALID_INPUT'), String(error));
+    return (error.details.problems ?? []).map(({ path, message }) => `${path}: ${message}`);
+  }
+  return [];
+}
+
+describe('temporal.yaml', () => {
+  const shipped = readFileSync(MANIFEST_FILE, 'utf8');
+
+  it('that ships is valid and has every queue and search attribute the code uses', () => {
+    const manifest = loadManifest();
+    assert.deepEqual(
+      manifest.taskQueues.map(({ name }) => name).sort(),
+      [...Object.values(TASK_QUEUES), deviceQueue('cpu')].sort(),
+    );
+    assert.deepEqual(Object.keys(manifest.searchAttributes).sort(), Object.values(SEARCH_ATTRIBUTES).sort());
+    assert.deepEqual(deviceCounts(manifest), { cpu: 1 });
+    const [cycle] = manifest.schedules;
+    assert.equal(cycle?.enabled, false, 'the demo must not be disturbed');
+    assert.equal(cycle?.every, 3_600_000);
+    assert.equal(cycle?.overlap, 'skip');
+  });
+
+  it('is refused with every problem of its shape at once', () => {
+    const text = shipped
+      .replace('retention: 7d', 'retention: soon')
+      .replace('ChimeraAgent: Keyword', 'ChimeraAgent: Keywrd')
+      .replace('slots: 40', 'slots: 0')
+      .replace('every: 1h', 'evry: 1h');
+    const problems = problemsOf(text);
+    for (const path of [
+      '/namespace/retention',
+      '/searchAttributes/ChimeraAgent',
+      '/taskQueues/0/slots',
+      '/schedules/0',
+    ])
+      assert.ok(
+        problems.some((problem) => problem.startsWith(`${path}:`)),
+        `${path} in ${problems.join('\n')}`,
+      );
+  });
+
+  it('is refused when its parts contradict each other', () => {
+    const text = shipped
+      .replace('name: chimera-io,', 'name: chimera-wasm,')
+      .replace('deviceClass: cpu', 'deviceClass: h200')
+      .replace('taskQueue: chimera-workflows', 'taskQueue: chimera-wasm')
+      .replace('input: { taskType: mail-triage }', 'input: { tasktype: mail-triage }');
+    const problems = problemsOf(text);
+    assert.deepEqual(problems.slice(0, 5), [
+      '/taskQueues/2/name: chimera-wasm is there twice',
+      '/taskQueues/3/deviceClass: h200 is not in deviceClasses',
+      '/taskQueues/3/name: must be chimera-gpu-h200',
+      '/deviceClasses/cpu: has no task queue of kind device',
+      '/schedules/0/taskQueue: chimera-wasm is no workflow queue',
+    ]);
+    assert.match(problems.slice(5).join('\n'), /\/schedules\/0\/input.*tasktype/s);
+  });
+
+  it('takes one of every and cron, and says what is wrong with YAML', () => {
+    assert.match(
+      problemsOf(shipped.replace('every: 1h', 'every: 1h\n    cron: "0 * * * *"'))[0]!,
+      /either every or cron/,
+    );
+    assert.deepEqual(problemsOf(shipped.replace('every: 1h', 'cron: "0 * * * *"')), []);
+    assert.equal(problemsOf('a: [').length > 0, true);
+    assert.throws(() => loadManifest('/none/temporal.yaml'), /no manifest named \/none\/temporal.yaml/);
+  });
+});
