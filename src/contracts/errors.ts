@@ -83,6 +83,12 @@ export const ERRORS = {
     'Temporal is not reachable: {why}',
     'Check the Temporal server: `chimera doctor`.',
   ),
+  CHIMERA_UNREACHABLE: entry(
+    503,
+    true,
+    '{what} is not reachable at {where}: {why}',
+    'Start it with `chimera up`, or say where it is: `chimera --help`.',
+  ),
   CHIMERA_ARTIFACT_CORRUPT: entry(
     500,
     false,

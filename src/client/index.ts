@@ -1,0 +1,6 @@
+/** The client SDK: needs `fetch` and nothing else. */
+export { ChimeraClient } from './client.ts';
+export type { BatchItem, CallOptions, ClientOptions, CycleRequest, Items, WaitOptions } from './client.ts';
+export { ChimeraApiError } from './errors.ts';
+export type { RetryPolicy } from './transport.ts';
+export type * from './types.ts';

@@ -1,0 +1,97 @@
+/**
+ * What the API answers: plain JSON, the shapes of `GET /openapi.json`. The gateway's schemas are checked against these
+ * types when they compile, so that neither side can drift.
+ */
+import type { Deployment, Feedback, JsonValue, Routing, TaskState } from '../contracts/records.ts';
+
+export interface TaskView {
+  taskId: string;
+  taskType: string;
+  taskTypeVersion: number;
+  /** The idempotency key. */
+  key: string;
+  ordinal: number;
+  state: TaskState;
+  routing: Routing;
+  priority: number;
+  batchId?: string;
+  acceptedAt: string;
+  /** The served answer, once there is one. */
+  output?: JsonValue;
+  /** Agent version that gave the answer. */
+  version?: string;
+  fuel?: number;
+  modelCalls?: number;
+  /** Why it failed or lies in dead letters. */
+  reason?: { code: string; message: string };
+  feedback: FeedbackView[];
+}
+
+export interface FeedbackView {
+  id: string;
+  feedback: Feedback;
+  /** It came after the deadline had been recorded: decisions were made without it. */
+  late: boolean;
+  receivedAt: string;
+}
+
+export interface BatchAccepted {
+  batchId: string;
+  /** Tasks of the batch. */
+  count: number;
+  /** Absent for an empty batch. */
+  firstOrdinal?: number;
+  lastOrdinal?: number;
+}
+
+export interface BatchView extends BatchAccepted {
+  taskType: string;
+  key: string;
+  createdAt: string;
+  /** `open`: not all of it was accepted yet. */
+  state: 'open' | 'closed' | 'completed';
+  /** Tasks that are completed, failed or dead. */
+  resolved: number;
+  failed: number;
+  /** Every task is resolved. */
+  done: boolean;
+}
+
+export interface FeedbackAccepted {
+  accepted: number;
+}
+
+/** A task type as it was registered: immutable by (name, version). */
+export interface TaskTypeView {
+  name: string;
+  version: number;
+  [member: string]: unknown;
+}
+
+export interface DeploymentView {
+  current: Deployment;
+  /** By epoch, the current one last. */
+  history: Deployment[];
+}
+
+export type CycleState = 'running' | 'completed' | 'failed' | 'cancelled' | 'terminated' | 'timed out';
+
+export interface CycleView {
+  /** Use it with `GET /v1/cycles/{id}`. */
+  id: string;
+  workflowId?: string;
+  taskType: string;
+  state: CycleState;
+  startedAt?: string;
+  closedAt?: string;
+  /** The step it is in. */
+  phase?: string;
+  /** Current-state text, as in the Temporal UI. */
+  details?: string;
+  result?: JsonValue;
+  error?: string;
+  /** Path of the HTML report under the base URL, when there is one. */
+  report?: string;
+  /** The run in the Temporal UI, where its address is known. */
+  ui?: string;
+}

@@ -1,0 +1,117 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Readable } from 'node:stream';
+import type { z } from 'zod';
+import type { ErrorCode } from '../contracts/errors.ts';
+import { parseInput } from '../contracts/inputs.ts';
+
+/** Who calls: the project that the key belongs to, and the key's name for the audit log. */
+export interface Principal {
+  readonly project: string;
+  readonly keyName: string;
+}
+
+export interface Context<P, Q, B> {
+  readonly params: P;
+  readonly query: Q;
+  /** Parsed JSON; for an NDJSON body use `stream`. */
+  readonly body: B;
+  /** The body as it comes in, where it is NDJSON. */
+  readonly stream: Readable | undefined;
+  readonly principal: Principal;
+  readonly headers: FastifyRequest['headers'];
+  readonly requestId: string;
+  /** Aborted when the caller goes away. */
+  readonly signal: AbortSignal;
+}
+
+export interface Answer {
+  readonly status: number;
+  /** JSON unless `type` says otherwise. */
+  readonly body: unknown;
+  readonly type?: string;
+  readonly headers?: Record<string, string>;
+}
+
+export interface ResponseSpec {
+  readonly description: string;
+  readonly schema?: z.ZodType;
+  /** Media type; default JSON. */
+  readonly type?: string;
+}
+
+type Shape = z.ZodObject;
+
+export interface RouteSpec<P extends Shape, Q extends Shape, B extends z.ZodType> {
+  readonly method: 'GET' | 'POST';
+  /** With `{name}` for parameters, as OpenAPI writes them. */
+  readonly path: string;
+  readonly tag: string;
+  readonly summary: string;
+  readonly description?: string;
+  /** Reachable without a key. */
+  readonly open?: boolean;
+  readonly params?: P;
+  readonly query?: Q;
+  /** Request headers worth documenting: name → description. */
+  readonly headers?: Record<string, string>;
+  readonly body?: B;
+  /** One JSON value a line; may stand beside `body`. */
+  readonly lines?: z.ZodType;
+  readonly responses: Record<number, ResponseSpec>;
+  /** Errors besides those of every route. */
+  readonly errors?: readonly ErrorCode[];
+  readonly handle: (context: Context<z.output<P>, z.output<Q>, z.output<B>>) => Promise<Answer>;
+}
+
+/** A route with its types erased: what is registered and what the OpenAPI document is made from. */
+export type Route = Omit<RouteSpec<Shape, Shape, z.ZodType>, 'handle'> & {
+  readonly handle: (context: Context<unknown, unknown, unknown>) => Promise<Answer>;
+};
+
+/** Checks a handler against the schemas of its own route. */
+export function route<P extends Shape, Q extends Shape, B extends z.ZodType>(spec: RouteSpec<P, Q, B>): Route {
+  return spec as unknown as Route;
+}
+
+/** Serves `routes`. Inputs are parsed by the schemas that the OpenAPI document shows. */
+export function registerRoutes(
+  app: FastifyInstance,
+  routes: readonly Route[],
+  principalOf: (request: FastifyRequest) => Principal,
+): void {
+  for (const spec of routes) {
+    app.route({
+      method: spec.method,
+      url: spec.path.replaceAll(/\{(\w+)\}/g, ':$1'),
+      config: { open: spec.open === true },
+      handler: (request, reply) => serve(spec, request, reply, principalOf),
+    });
+  }
+}
+
+async function serve(
+  spec: Route,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  principalOf: (request: FastifyRequest) => Principal,
+): Promise<FastifyReply> {
+  const gone = new AbortController();
+  reply.raw.once('close', () => {
+    if (!reply.raw.writableFinished) gone.abort(new Error('the caller went away'));
+  });
+  const isStream = typeof (request.body as Readable | undefined)?.pipe === 'function';
+  const answer = await spec.handle({
+    params: spec.params === undefined ? {} : parseInput(spec.params, request.params, 'the path'),
+    query: spec.query === undefined ? {} : parseInput(spec.query, request.query, 'the query'),
+    body: spec.body === undefined || isStream ? undefined : parseInput(spec.body, request.body ?? {}, 'the body'),
+    stream: isStream ? (request.body as Readable) : undefined,
+    principal: spec.open === true ? { project: '', keyName: '' } : principalOf(request),
+    headers: request.headers,
+    requestId: request.id,
+    signal: gone.signal,
+  });
+  void reply.code(answer.status);
+  if (answer.headers !== undefined) void reply.headers(answer.headers);
+  if (answer.type !== undefined) void reply.type(answer.type);
+  return reply.send(answer.body);
+}

@@ -1,0 +1,183 @@
+import { context, propagation } from '@opentelemetry/api';
+import type { Client } from '@temporalio/client';
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { randomUUID } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import type { Logger } from 'pino';
+import { ChimeraError } from '../contracts/errors.ts';
+import { parseLimited } from '../core/validation/json-limits.ts';
+import type { Stores } from '../stores/index.ts';
+import { measure } from '../telemetry/metrics.ts';
+import { MAX_DEPTH, TaskTypeCache } from './admission.ts';
+import { asChimeraError, errorBody } from './answers.ts';
+import { readBody } from './body.ts';
+import { CycleReader } from './cycles.ts';
+import { DispatchMarks } from './dispatch-marks.ts';
+import { openApiDocument } from './openapi.ts';
+import { registerRoutes, route, type Principal, type Route } from './route.ts';
+import { batchRoutes } from './routes/batches.ts';
+import { cycleRoutes } from './routes/cycles.ts';
+import { deadLetterRoutes } from './routes/dead-letters.ts';
+import { feedbackRoutes } from './routes/feedback.ts';
+import { healthRoutes } from './routes/health.ts';
+import { taskTypeRoutes } from './routes/task-types.ts';
+import { taskRoutes } from './routes/tasks.ts';
+import type { Services } from './services.ts';
+import { createStarter } from './starter.ts';
+
+export interface GatewayConfig {
+  /** In front of every task queue name. */
+  readonly queuePrefix?: string;
+  /** Of the Temporal UI, for links to runs. */
+  readonly ui?: { readonly url: string; readonly namespace: string };
+  /** How long Temporal may take to answer a start before the dispatcher is left to do it, in ms. */
+  readonly startDeadlineMs?: number;
+}
+
+export interface GatewayOptions {
+  readonly stores: Stores;
+  readonly temporal: Client;
+  readonly config?: GatewayConfig;
+  /** Prometheus text of this process. */
+  readonly metrics?: () => Promise<string>;
+  readonly logger?: Logger;
+}
+
+const VERSION = '0.1.0';
+
+const SECURITY_HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cache-control': 'no-store',
+} as const;
+
+/** The HTTP API. The caller listens and closes; stores and Temporal client stay the caller's. */
+export function createGateway(options: GatewayOptions): FastifyInstance {
+  const { stores, temporal, config = {}, metrics = (): Promise<string> => Promise.resolve('') } = options;
+  const app = fastify({
+    ...(options.logger === undefined ? {} : { loggerInstance: options.logger as never }),
+    disableRequestLogging: true,
+    genReqId: (request) => requestId(request.headers['x-request-id']),
+    requestTimeout: 0,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 512 },
+  });
+  const taskTypes = new TaskTypeCache(stores);
+  const marks = new DispatchMarks(
+    (project, taskIds) => stores.tasks.markDispatched(project, taskIds),
+    (err) => app.log.warn({ err }, 'tasks are started but not marked; the dispatcher finds them running'),
+  );
+  const starter = createStarter({
+    temporal,
+    ...(config.queuePrefix === undefined ? {} : { queuePrefix: config.queuePrefix }),
+    deadlineMs: config.startDeadlineMs ?? 2_000,
+  });
+  const ui = config.ui === undefined ? {} : { ui: config.ui };
+  const services: Services = { stores, temporal, starter, marks, taskTypes, metrics, ...ui, log: app.log };
+  const routes = [
+    ...taskRoutes(services),
+    ...batchRoutes(services),
+    ...feedbackRoutes(services),
+    ...taskTypeRoutes(services),
+    ...deadLetterRoutes(services),
+    ...cycleRoutes(services, new CycleReader({ stores, temporal, ...ui })),
+    ...healthRoutes(services),
+  ];
+  routes.push(openApiRoute(routes));
+
+  addHooks(app, stores);
+  addParsers(app, taskTypes);
+  app.setErrorHandler((error, request, reply) => fail(app, error, request, reply));
+  app.setNotFoundHandler(() => {
+    throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'route', name: 'this; see /openapi.json' });
+  });
+  app.addHook('onClose', () => marks.flush());
+  registerRoutes(app, routes.map(measured), principalOf);
+  return app;
+}
+
+const principals = new WeakMap<FastifyRequest, Principal>();
+
+function principalOf(request: FastifyRequest): Principal {
+  const principal = principals.get(request);
+  if (principal === undefined) throw new ChimeraError('CHIMERA_UNAUTHENTICATED');
+  return principal;
+}
+
+function addHooks(app: FastifyInstance, stores: Stores): void {
+  // The caller's trace goes on through the handler and, with the Temporal client's interceptor, into workflows.
+  app.addHook('onRequest', (request, _reply, done) => {
+    context.with(propagation.extract(context.active(), request.headers), done);
+  });
+  app.addHook('onRequest', async (request, reply) => {
+    void reply.headers({ ...SECURITY_HEADERS, 'x-request-id': request.id });
+    const open = (request.routeOptions.config as { open?: boolean } | undefined)?.open === true;
+    // An unknown path asks for a key as well: without one nobody learns what there is.
+    if (!open) principals.set(request, await authenticate(stores, request.headers.authorization));
+  });
+}
+
+async function authenticate(stores: Stores, header: string | undefined): Promise<Principal> {
+  const key = /^Bearer ([\x21-\x7e]{1,512})$/i.exec(header ?? '')?.[1];
+  const found = key === undefined ? undefined : await stores.apiKeys.verify(key);
+  if (found === undefined) throw new ChimeraError('CHIMERA_UNAUTHENTICATED');
+  return { project: found.project, keyName: found.name };
+}
+
+function addParsers(app: FastifyInstance, taskTypes: TaskTypeCache): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', async (request: FastifyRequest, payload: Readable) => {
+    const limit = await taskTypes.longestBody(principalOf(request).project);
+    const declared = Number(request.headers['content-length'] ?? Number.NaN);
+    const bytes = await readBody(payload, limit, Number.isFinite(declared) ? declared : undefined);
+    if (bytes.length === 0) return {};
+    return parseLimited(bytes, { maxBytes: limit, maxDepth: MAX_DEPTH });
+  });
+  for (const type of ['application/x-ndjson', 'application/ndjson', 'application/jsonl'])
+    app.addContentTypeParser(type, (_request: FastifyRequest, payload: Readable, done) => done(null, payload));
+}
+
+function fail(app: FastifyInstance, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const known = asChimeraError(error);
+  if (known.status >= 500)
+    app.log.error({ err: known.cause ?? known, requestId: request.id, code: known.code }, known.message);
+  if (known.code === 'CHIMERA_UNAUTHENTICATED') void reply.header('www-authenticate', 'Bearer');
+  if (known.status === 429 || known.status === 503) void reply.header('retry-after', '1');
+  // What the peer still sends will not be read.
+  if (!request.raw.complete) void reply.header('connection', 'close');
+  return reply.code(known.status).type('application/json').send(errorBody(known, request.id));
+}
+
+/** Each call is an operation of layer ingestion: counted, timed, traced. */
+function measured(spec: Route): Route {
+  if (spec.open === true) return spec;
+  return {
+    ...spec,
+    handle: (call) =>
+      measure('ingestion', `${spec.method} ${spec.path}`, () => spec.handle(call), { project: call.principal.project }),
+  };
+}
+
+function openApiRoute(routes: readonly Route[]): Route {
+  let text: string | undefined;
+  const self: Route = route({
+    method: 'GET',
+    path: '/openapi.json',
+    tag: 'health',
+    summary: 'This document',
+    open: true,
+    responses: { 200: { description: 'OpenAPI 3.1.', type: 'application/json' } },
+    handle: () => {
+      text ??= JSON.stringify(openApiDocument([...routes, self], VERSION));
+      return Promise.resolve({ status: 200, body: text, type: 'application/json; charset=utf-8' });
+    },
+  });
+  return self;
+}
+
+function requestId(given: string | string[] | undefined): string {
+  return typeof given === 'string' && /^[\w.-]{1,64}$/.test(given) ? given : randomUUID();
+}
