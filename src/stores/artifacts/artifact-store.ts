@@ -20,8 +20,8 @@ export interface ArtifactStore {
   has(ref: Pick<ArtifactRef, 'sha256'>): Promise<boolean>;
   /** Everything that is stored, by key. */
   list(): AsyncIterable<StoredArtifact>;
-  /** Removes it; not an error where it is gone already. */
-  delete(ref: Pick<ArtifactRef, 'sha256'>): Promise<void>;
+  /** Removes it, unless it was put again after `unmodifiedSince`. False where nothing was removed. */
+  delete(ref: Pick<ArtifactRef, 'sha256'>, options?: { unmodifiedSince?: Date }): Promise<boolean>;
   close(): Promise<void>;
 }
 

@@ -1,0 +1,1 @@
+DROP TABLE ledger, cycles, rollouts, snapshots, evaluations, candidates, experiments, datasets, models, agent_versions;
