@@ -180,7 +180,17 @@ export function compileJsonSchema(schema: JsonObject, what: string = 'the schema
   };
 }
 
-/** {@link compileJsonSchema} for a single value. */
+const compiled = new Map<string, JsonValidator>();
+const MAX_COMPILED = 256;
+
+/** {@link compileJsonSchema} for a single value; compiling takes long, so the last schemas are remembered by content. */
 export function validateJson(schema: JsonObject, value: JsonValue): Problem[] {
-  return compileJsonSchema(schema)(value);
+  const content = canonicalJson(schema);
+  let validator = compiled.get(content);
+  if (validator === undefined) {
+    validator = compileJsonSchema(schema);
+    if (compiled.size >= MAX_COMPILED) compiled.clear();
+    compiled.set(content, validator);
+  }
+  return validator(value);
 }

@@ -36,6 +36,14 @@ export function binaryTextToBytes(text: BinaryText): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/** What windows-1252 has at 0x80 to 0x9f; where it has nothing, the C1 control stays. */
+const WINDOWS_1252 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
+
+/** Done here, since some engines' decoder of that name leaves these characters as controls. */
+function decodeWindows1252(text: BinaryText): string {
+  return text.replace(/[\x80-\x9f]/g, (character) => WINDOWS_1252[character.charCodeAt(0) - 0x80]!);
+}
+
 function decoderOf(label: string): Decoder | undefined {
   if (decoders.has(label)) return decoders.get(label);
   let decoder: Decoder | undefined;
@@ -66,7 +74,8 @@ export function decodeText(text: BinaryText, charset: string | undefined): strin
   try {
     return strictUtf8.decode(bytes);
   } catch {
-    const declared = label === 'utf-8' || label === 'us-ascii' || label === '' ? undefined : decoderOf(label);
-    return (declared ?? decoderOf('windows-1252')!).decode(bytes);
+    const declared = decoderOf(label);
+    if (declared === undefined || ['utf-8', 'windows-1252'].includes(declared.encoding)) return decodeWindows1252(text);
+    return declared.decode(bytes);
   }
 }

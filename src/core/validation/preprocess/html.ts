@@ -101,11 +101,11 @@ export function htmlToText(html: string): string {
       continue;
     }
     const end = html.indexOf('>', open);
-    if (end < 0) break;
-    at = end + 1;
+    // A tag that never closes swallows the rest, as it does in a browser.
+    at = end < 0 ? html.length : end + 1;
     if (BLOCK.has(name)) parts.push('\n');
     if (RAW.has(name) && !closing) at = rawEnd(html, at, name);
   }
-  if (at < html.length && html.indexOf('<', at) !== at) parts.push(html.slice(at));
+  if (at < html.length) parts.push(html.slice(at));
   return decodeEntities(parts.join(''));
 }
