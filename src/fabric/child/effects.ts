@@ -1,0 +1,119 @@
+import { hash } from 'node:crypto';
+import { isChimeraError } from '../../contracts/errors.ts';
+import type { JsonObject, JsonValue } from '../../contracts/records.ts';
+import { canonicalJson } from '../../core/canonical/canonical.ts';
+import { effectAnswer, effectError } from '../../core/execution/driver.ts';
+import type { EffectHandler, EffectRequest, EffectResult } from '../../core/execution/types.ts';
+import type { RecordedEffect } from '../jobs.ts';
+import type { LruMap } from '../lru.ts';
+import type { InferenceModel } from './services.ts';
+
+/** Answers to `infer` by (model, input): pure, so that they hold for as long as the process lives. */
+export type InferenceCache = LruMap<string, EffectResult>;
+
+/** The value at an RFC 6901 pointer, undefined where there is none. Only own members count. */
+export function atPointer(document: JsonValue, pointer: string): JsonValue | undefined {
+  if (pointer === '') return document;
+  if (!pointer.startsWith('/')) return undefined;
+  let value: JsonValue | undefined = document;
+  for (const part of pointer.slice(1).split('/')) {
+    const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
+    if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+    value = (value as Record<string, JsonValue>)[name];
+  }
+  return value;
+}
+
+/** What one item's agents share: the payload, its model answers, its recorded world effects. */
+export interface ItemContext {
+  readonly payload: JsonObject;
+  readonly answers: Map<string, EffectResult>;
+  readonly recorded: ReadonlyMap<string, EffectResult>;
+}
+
+export function itemContext(payload: JsonObject, recorded: readonly RecordedEffect[] = []): ItemContext {
+  const results = recorded.map(({ kind, requestHash, ok, body, scores }): [string, EffectResult] => [
+    `${kind}:${requestHash}`,
+    { ...effectAnswer(body, Float64Array.from(scores)), ok },
+  ]);
+  return { payload, answers: new Map(), recorded: new Map(results) };
+}
+
+/**
+ * The handler of the child process: pure effects are computed where the agent runs, world effects come from the
+ * recording and are otherwise refused, since nothing here can reach the world.
+ */
+export class PureEffects implements EffectHandler {
+  /** Did the agent ask for a world effect that nobody recorded? */
+  unrecorded = false;
+  readonly #item: ItemContext;
+  readonly #models: Readonly<Record<string, string>>;
+  readonly #load: (sha256: string) => InferenceModel;
+  readonly #cache: InferenceCache;
+
+  constructor(
+    item: ItemContext,
+    models: Readonly<Record<string, string>>,
+    load: (sha256: string) => InferenceModel,
+    cache: InferenceCache,
+  ) {
+    this.#item = item;
+    this.#models = models;
+    this.#load = load;
+    this.#cache = cache;
+  }
+
+  perform(effects: readonly EffectRequest[]): EffectResult[] {
+    return effects.map((effect) => this.#perform(effect));
+  }
+
+  #perform(effect: EffectRequest): EffectResult {
+    switch (effect.kind) {
+      case 'infer':
+        return this.#infer(effect.request);
+      case 'sleep':
+        return effectAnswer({});
+      case 'embed':
+      case 'memory':
+        return effectError('CHIMERA_FORBIDDEN', `${effect.kind} is not served here`);
+      case 'http':
+      case 'tool':
+      case 'ask-human':
+      case 'spawn-task': {
+        const recorded = this.#item.recorded.get(`${effect.kind}:${effect.requestHash}`);
+        this.unrecorded ||= recorded === undefined;
+        return recorded ?? effectError('CHIMERA_FORBIDDEN', `${effect.kind} is not recorded and not performed here`);
+      }
+    }
+  }
+
+  #infer(request: JsonValue): EffectResult {
+    const { model: name, input: pointer } = (typeof request === 'object' && request !== null ? request : {}) as {
+      model?: unknown;
+      input?: unknown;
+    };
+    if (typeof name !== 'string' || typeof pointer !== 'string') {
+      return effectError('CHIMERA_INVALID_INPUT', 'infer wants {"model": name, "input": JSON pointer}');
+    }
+    const sha256 = Object.hasOwn(this.#models, name) ? this.#models[name] : undefined;
+    if (sha256 === undefined) return effectError('CHIMERA_NOT_FOUND', `the manifest names no model ${name}`);
+    const nearKey = `${sha256}:${pointer}`;
+    const near = this.#item.answers.get(nearKey);
+    if (near !== undefined) return near;
+    const input = atPointer(this.#item.payload, pointer);
+    if (input === undefined) return effectError('CHIMERA_INVALID_INPUT', `the payload has nothing at ${pointer}`);
+    const result = this.#cache.getOrMake(`${sha256}:${hash('sha256', canonicalJson(input))}`, () => {
+      const model = this.#load(sha256);
+      try {
+        const { body, scores } = model.infer(input);
+        return effectAnswer(body, scores);
+      } catch (error) {
+        // An input that the model cannot take is the agent's mistake; anything else is a fault of the process.
+        if (!isChimeraError(error, 'CHIMERA_INVALID_INPUT')) throw error;
+        return effectError(error.code, error.message);
+      }
+    });
+    this.#item.answers.set(nearKey, result);
+    return result;
+  }
+}

@@ -1,0 +1,55 @@
+import type { Batch, FromChild, ToChild } from '../protocol.ts';
+import { evaluateBatch, itemError, newWorkplace, prepareBatch, publishBatch, runBatch } from './batches.ts';
+import type { Workplace } from './batches.ts';
+import { Library } from './library.ts';
+import type { ChildServices } from './services.ts';
+
+function work(workplace: Workplace, batch: Batch): unknown {
+  switch (batch.kind) {
+    case 'run':
+      return runBatch(workplace, batch.job);
+    case 'evaluate':
+      return evaluateBatch(workplace, batch.job);
+    case 'prepare':
+      return prepareBatch(workplace, batch.job);
+    case 'publish':
+      return publishBatch(batch.job);
+  }
+}
+
+/**
+ * The life of a sandbox process: batches from the parent, one after the other, until the channel closes. An error of a
+ * batch is its answer; only a crash ends the process.
+ */
+export function serve(services: ChildServices): void {
+  const library = new Library(services);
+  const workplace = newWorkplace(library);
+  const send = (message: FromChild): void => void process.send?.(message);
+  let last: Promise<void> = Promise.resolve();
+  const answer = async (id: number, batch: Batch): Promise<void> => {
+    const cpuSeconds = (): number => {
+      const { user, system } = process.cpuUsage();
+      return (user + system) / 1e6;
+    };
+    try {
+      const result = await work(workplace, batch);
+      send({ type: 'done', id, result, cpuSeconds: cpuSeconds() });
+    } catch (error) {
+      send({ type: 'failed', id, error: itemError(error), cpuSeconds: cpuSeconds() });
+    }
+  };
+  process.on('disconnect', () => process.exit(0));
+  process.on('message', (message: ToChild) => {
+    switch (message.type) {
+      case 'blobs':
+        last = last.then(() => library.add(message.blobs));
+        return;
+      case 'evict':
+        last = last.then(() => library.evict(message.sha256s));
+        return;
+      case 'batch':
+        last = last.then(() => answer(message.id, message.batch));
+    }
+  });
+  send({ type: 'ready' });
+}

@@ -1,0 +1,55 @@
+import type { AgentManifest } from '../contracts/records.ts';
+import type { TrapKind } from '../core/execution/types.ts';
+import type {
+  EvaluationColumns,
+  EvaluationJob,
+  ItemError,
+  PrepareJob,
+  PreparedInput,
+  PrepareResult,
+  RunItemResult,
+  RunJob,
+} from './jobs.ts';
+
+/** Work for a child process, sent whole: one message there, one back. */
+export type Batch =
+  | { readonly kind: 'run'; readonly job: RunJob }
+  | { readonly kind: 'evaluate'; readonly job: EvaluationJob }
+  | { readonly kind: 'prepare'; readonly job: PrepareJob }
+  | { readonly kind: 'publish'; readonly job: PublishJob };
+
+export interface PublishJob {
+  readonly module: Uint8Array;
+  readonly manifest: AgentManifest;
+  /** An input to try the agent on. */
+  readonly sample?: PreparedInput;
+}
+
+export interface PublishReport {
+  readonly sha256: string;
+  readonly exports: readonly string[];
+  readonly priceVersion: number;
+  readonly smoke: { readonly ok: boolean; readonly trap?: TrapKind; readonly fuel: number };
+}
+
+export interface BatchResults {
+  readonly run: readonly RunItemResult[];
+  readonly evaluate: readonly EvaluationColumns[];
+  readonly prepare: readonly PrepareResult[];
+  readonly publish: PublishReport;
+}
+
+export interface Blob {
+  readonly sha256: string;
+  readonly bytes: Uint8Array;
+}
+
+export type ToChild =
+  | { readonly type: 'blobs'; readonly blobs: readonly Blob[] }
+  | { readonly type: 'evict'; readonly sha256s: readonly string[] }
+  | { readonly type: 'batch'; readonly id: number; readonly batch: Batch };
+
+export type FromChild =
+  | { readonly type: 'ready' }
+  | { readonly type: 'done'; readonly id: number; readonly result: unknown; readonly cpuSeconds: number }
+  | { readonly type: 'failed'; readonly id: number; readonly error: ItemError; readonly cpuSeconds: number };

@@ -1,0 +1,40 @@
+/** A sandbox process for tests: stand-in services, some of which misbehave on demand. */
+import { invalidInput } from '../../src/contracts/errors.ts';
+import type { JsonObject } from '../../src/contracts/records.ts';
+import { serve } from '../../src/fabric/child/serve.ts';
+
+function misbehave(payload: JsonObject): void {
+  switch (payload['misbehave']) {
+    case 'die':
+      process.kill(process.pid, 'SIGKILL');
+      return;
+    case 'exit':
+      process.exit(3);
+      return;
+    case 'hang':
+      for (;;) if (process.pid < 0) return;
+    case 'abort':
+      process.abort();
+    case 'throw':
+      throw new TypeError('a bug');
+    case 'refuse':
+      throw invalidInput('the payload', [{ path: '/misbehave', message: 'refused' }]);
+    default:
+  }
+}
+
+serve({
+  preparation: () => (payload) => {
+    misbehave(payload);
+    const observed = { env: Object.keys(process.env).length, pid: process.pid };
+    const given = payload['observe'] === true ? { ...payload, ...observed } : payload;
+    return Promise.resolve({ payload: given, features: Float64Array.of(1, 2) });
+  },
+  validator: () => (output) => (output === 'forbidden' ? [{ path: '', message: 'is forbidden' }] : []),
+  model: (bytes) => ({
+    infer: (input) => {
+      const scores = Float64Array.of(bytes.length, typeof input === 'string' ? input.length : -1);
+      return { body: { label: String(input), scores: [...scores] }, scores };
+    },
+  }),
+});
