@@ -1,6 +1,10 @@
 import { isChimeraError } from '../../contracts/errors.ts';
 import { canonicalBytes } from '../../core/canonical/canonical.ts';
 import { drive, recordHash } from '../../core/execution/driver.ts';
+import { effectiveLimits } from '../../core/execution/limits.ts';
+import type { ExecutionRecord } from '../../core/execution/types.ts';
+import { guardModule } from '../guard/guard.ts';
+import { EVALUATION_STATUS } from '../jobs.ts';
 import type {
   EvaluationColumns,
   EvaluationJob,
@@ -11,8 +15,6 @@ import type {
   RunItemResult,
   RunJob,
 } from '../jobs.ts';
-import type { EvaluationColumns, EvaluationJob, ItemError, PreparedInput, RunItemResult, RunJob } from '../jobs.ts';
-import { effectiveLimits } from '../../core/execution/limits.ts';
 import { LruMap } from '../lru.ts';
 import type { PublishJob, PublishReport } from '../protocol.ts';
 import { compileModule, createV8Engine } from '../v8/engine.ts';
