@@ -23,12 +23,12 @@ export function randomVerdict(context: SearchContext, random: Stream): Verdict {
   return context.models.length > 0 && random.chance(0.25) ? { ask: true } : { label: random.pick(context.labels) };
 }
 
-/** A rule of one condition, mostly one that the training data supports. */
+/** A rule, mostly one that the training data supports, else of one random condition. */
 export function randomRule(context: SearchContext, random: Stream): Rule | undefined {
   if (context.ideas.length > 0 && random.chance(FROM_IDEAS)) {
     const idea = random.pick(context.ideas);
     const then: Verdict = context.models.length > 0 && random.chance(0.1) ? { ask: true } : { label: idea.label };
-    return { when: [idea.condition], then };
+    return { when: idea.when, then };
   }
   const stump = randomStump(context, random);
   return stump && { when: [stump], then: randomVerdict(context, random) };

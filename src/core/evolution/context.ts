@@ -1,7 +1,11 @@
 import { invalidInput } from '../../contracts/errors.ts';
 import type { Problem } from '../../contracts/errors.ts';
+import { canonicalJson } from '../canonical/canonical.ts';
 import { cutTable, cutsFor, roundThreshold } from './cuts.ts';
-import type { Cut } from './cuts.ts';
+import type { Cut, CutTable } from './cuts.ts';
+import { coverPrecisely } from './covering.ts';
+import type { CutColumn, RuleList } from './covering.ts';
+import { isAsk } from './genome.ts';
 import type { Condition, Genome, LinearTerm, ModelUse } from './genome.ts';
 
 /** What a search may build with: plain JSON, made once from training data, part of the search state. */
@@ -9,6 +13,8 @@ export interface SearchContext {
   readonly labels: readonly string[];
   readonly features: readonly FeatureSummary[];
   readonly ideas: readonly Idea[];
+  /** Decision lists from the training data, the most precise first. */
+  readonly lists: readonly RuleList[];
   readonly models: readonly ModelOffer[];
   /** The genome that is to be beaten: the champion, or the baseline of a first search. Always in the first generation. */
   readonly incumbent: Genome;
@@ -22,12 +28,10 @@ export interface FeatureSummary {
   readonly cuts: readonly number[];
 }
 
-/** A condition that says something about a label on the training data. */
+/** Conditions that together say something about a label on the training data. */
 export interface Idea {
-  readonly condition: Condition;
+  readonly when: readonly Condition[];
   readonly label: string;
-  readonly coverage: number;
-  readonly precision: number;
 }
 
 /** A model that genomes may ask. */
@@ -50,6 +54,8 @@ const CUTS_PER_KIND = 16;
 const IDEAS_PER_KIND = 48;
 /** A rule this precise can answer without a model. */
 const PRECISE = 0.97;
+/** From rules that hardly ever err to rules that are right more often than not. */
+const LIST_PRECISIONS = [0.98, 0.95, 0.9, 0.8];
 const SUM_SIZES = [4, 8, 16];
 
 function checkData({ names, columns, expected, labels }: TrainingData): void {
@@ -129,45 +135,64 @@ function bestCuts(cuts: readonly Cut[]): { separating?: Cut; precise?: Cut } {
   return { ...(separating && { separating }), ...(precise && { precise }) };
 }
 
-/**
- * What the training data says about rules: thresholds at quantiles, and for every feature, and for weighted sums of the
- * most telling ones, the best stump and the widest precise stump for each label. Throws CHIMERA_INVALID_INPUT on ragged
- * or non-finite data.
- */
-export function summariseData(data: TrainingData): Pick<SearchContext, 'labels' | 'features' | 'ideas'> {
-  checkData(data);
-  const separating: (Idea & { rank: number })[] = [];
-  const precise: (Idea & { rank: number })[] = [];
-  const collect = (column: ArrayLike<number>, labels: readonly number[], toCondition: (cut: Cut) => Condition) => {
-    const table = cutTable(column, data.expected, data.labels.length, CUTS_PER_KIND);
-    for (const label of labels) {
-      const best = bestCuts(cutsFor(table, label));
-      const idea = (cut: Cut, rank: number) => ({
-        condition: toCondition(cut),
-        label: data.labels[label]!,
-        coverage: cut.coverage,
-        precision: cut.precision,
-        rank,
-      });
-      if (best.separating) separating.push(idea(best.separating, best.separating.gain));
-      if (best.precise) precise.push(idea(best.precise, best.precise.coverage));
-    }
-    return table.cuts;
-  };
+/** The features, and weighted sums of the most telling ones for each label, each with its cuts. */
+function cutColumns(data: TrainingData): { column: CutColumn; labels: readonly number[] }[] {
+  const { expected } = data;
   const every = data.labels.map((_, label) => label);
-  const features = data.names.map((name, feature) => ({
-    name,
-    cuts: collect(data.columns[feature]!, every, ({ op, threshold }) => ({ feature, op, threshold })),
+  const tableOf = (values: ArrayLike<number>): CutTable => cutTable(values, expected, every.length, CUTS_PER_KIND);
+  const single = data.columns.map((values, feature) => ({
+    column: { values, table: tableOf(values), condition: (op, threshold) => ({ feature, op, threshold }) } as CutColumn,
+    labels: every,
   }));
-  for (const label of every)
-    for (const sum of discriminants(data, label))
-      collect(sumColumn(data, sum), [label], ({ op, threshold }) => ({ sum, op, threshold }));
+  const sums = every.flatMap((label) =>
+    discriminants(data, label).map((sum) => {
+      const values = sumColumn(data, sum);
+      const condition: CutColumn['condition'] = (op, threshold) => ({ sum, op, threshold });
+      return { column: { values, table: tableOf(values), condition }, labels: [label] };
+    }),
+  );
+  return [...single, ...sums];
+}
+
+/**
+ * What the training data says about rules: thresholds at quantiles; for every feature, and for weighted sums of the most
+ * telling ones, the best stump and the widest precise stump for each label; and decision lists of precise conjunctions.
+ * Throws CHIMERA_INVALID_INPUT on ragged or non-finite data.
+ */
+export function summariseData(data: TrainingData): Pick<SearchContext, 'labels' | 'features' | 'ideas' | 'lists'> {
+  checkData(data);
+  const columns = cutColumns(data);
+  const separating: { idea: Idea; rank: number }[] = [];
+  const precise: { idea: Idea; rank: number }[] = [];
+  for (const { column, labels } of columns)
+    for (const label of labels) {
+      const best = bestCuts(cutsFor(column.table, label));
+      const idea = ({ op, threshold }: Cut): Idea => ({
+        when: [column.condition(op, threshold)],
+        label: data.labels[label]!,
+      });
+      if (best.separating) separating.push({ idea: idea(best.separating), rank: best.separating.gain });
+      if (best.precise) precise.push({ idea: idea(best.precise), rank: best.precise.coverage });
+    }
   const top = (ideas: typeof separating): Idea[] =>
     ideas
       .sort((a, b) => b.rank - a.rank)
       .slice(0, IDEAS_PER_KIND)
-      .map(({ rank: _, ...idea }) => idea);
-  return { labels: data.labels, features, ideas: [...top(separating), ...top(precise)] };
+      .map(({ idea }) => idea);
+  const all = columns.map(({ column }) => column);
+  const lists = LIST_PRECISIONS.map((precision) => coverPrecisely(all, data.expected, data.labels, precision)).filter(
+    (list) => list.rules.length > 0,
+  );
+  const listed = lists.flatMap(({ rules }) =>
+    rules.flatMap(({ when, then }) => (isAsk(then) ? [] : [{ when, label: then.label }])),
+  );
+  const distinct = new Map([...top(separating), ...top(precise), ...listed].map((idea) => [canonicalJson(idea), idea]));
+  return {
+    labels: data.labels,
+    features: data.names.map((name, feature) => ({ name, cuts: columns[feature]!.column.table.cuts })),
+    ideas: [...distinct.values()],
+    lists,
+  };
 }
 
 /**

@@ -14,17 +14,24 @@ const asking = (context: SearchContext, offer: ModelOffer): Genome => ({
   model: useOf(offer, offer.start),
 });
 
-/** What a search starts from without any chance: incumbent, seeds, each model alone, and the best single stumps. */
+/**
+ * What a search starts from without any chance: incumbent and seeds as they are, each model alone, decision lists before
+ * each model and before a fixed label, and the best single stumps.
+ */
 export function foundingGenomes(context: SearchContext): Genome[] {
-  const { labels, models } = context;
+  const { labels, models, lists } = context;
   const alone = models.map((offer) => asking(context, offer));
-  const stumps = context.ideas.slice(0, 4).map(({ condition, label }) => ({
+  const listed = lists.flatMap(({ rules, rest }) => [
+    ...alone.map((genome) => ({ ...genome, rules })),
+    { labels, rules, otherwise: { label: rest }, default: labels[0]! },
+  ]);
+  const stumps = context.ideas.slice(0, 2).map(({ when, label }) => ({
     labels,
-    rules: [{ when: [condition], then: { label } }],
+    rules: [{ when, then: { label } }],
     otherwise: { label: labels.find((other) => other !== label)! },
     default: labels[0]!,
   }));
-  return [context.incumbent, ...context.seeds, ...alone, ...stumps.map(tidyGenome)];
+  return [context.incumbent, ...context.seeds, ...alone, ...[...listed, ...stumps].map(tidyGenome)];
 }
 
 /** A fresh random genome: up to six rules, then a label or, where models are offered, mostly a question. */

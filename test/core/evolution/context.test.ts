@@ -66,9 +66,9 @@ describe('summariseData', () => {
       summary.features.map((f) => f.cuts.length > 0),
       [true, false, true, true],
     );
-    assert.deepEqual(summary.ideas[0]!.condition, { feature: 0, op: '<=', threshold: 3 });
-    assert.ok(summary.ideas.some((idea) => 'sum' in idea.condition));
-    assert.ok(summary.ideas.every((idea) => !('feature' in idea.condition) || idea.condition.feature !== 1));
+    assert.deepEqual(summary.ideas[0]!.when, [{ feature: 0, op: '<=', threshold: 3 }]);
+    assert.ok(summary.ideas.some((idea) => 'sum' in idea.when[0]!));
+    assert.ok(summary.ideas.every((idea) => idea.when.every((c) => !('feature' in c) || c.feature !== 1)));
   });
 
   it('refuses ragged, non-finite and mislabelled data, all at once', () => {

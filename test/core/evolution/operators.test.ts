@@ -28,7 +28,7 @@ const context: SearchContext = {
   incumbent: { labels: LABELS, rules: [], otherwise: { label: LABELS[0]! }, default: LABELS[0]! },
   seeds: [],
 };
-const bare: SearchContext = { ...context, models: [], ideas: [], features: [] };
+const bare: SearchContext = { ...context, models: [], ideas: [], lists: [], features: [] };
 const valid = (g: Genome): void => assert.doesNotThrow(() => parseGenome(JSON.parse(JSON.stringify(g))));
 const why = (g: Genome, features: number[], scores: number[]): string => {
   const run = runGenome(g, features, () => scores);
