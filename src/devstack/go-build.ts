@@ -10,12 +10,16 @@ import { tryLock } from './lock.ts';
 const TOOLS = fileURLToPath(new URL('../../tools/', import.meta.url));
 
 /** The version of Go on PATH, for example `go1.26.8`; undefined where there is none. */
-export async function goVersion(): Promise<string | undefined> {
+export async function goVersion(pathVariable?: string): Promise<string | undefined> {
   try {
-    return (await promisify(execFile)('go', ['env', 'GOVERSION'], { cwd: TOOLS })).stdout.trim();
+    return (await promisify(execFile)('go', ['env', 'GOVERSION'], where(pathVariable))).stdout.trim();
   } catch {
     return undefined;
   }
+}
+
+function where(pathVariable: string | undefined): { readonly cwd: string; readonly env: NodeJS.ProcessEnv } {
+  return { cwd: TOOLS, env: pathVariable === undefined ? process.env : { ...process.env, PATH: pathVariable } };
 }
 
 export interface GoBuild {
@@ -26,6 +30,7 @@ export interface GoBuild {
   /** Hears a line at most once a second. */
   readonly onLine: (line: string) => void;
   readonly signal?: AbortSignal;
+  readonly pathVariable?: string;
 }
 
 /**
@@ -54,11 +59,11 @@ async function compile(build: GoBuild): Promise<void> {
   const started = performance.now();
   const say = limiter(build.onLine, started);
   say(`fetching modules and building ${build.package} (some minutes, once)`);
-  const total = await countPackages(build.package, say);
+  const total = await countPackages(build, say);
   const draft = `${build.output}.${process.pid}`;
   const args = ['build', '-v', '-o', draft, '-ldflags', build.ldflags ?? '-s -w', build.package];
   const child = spawn('go', args, {
-    cwd: TOOLS,
+    ...where(build.pathVariable),
     stdio: ['ignore', 'ignore', 'pipe'],
     ...(build.signal === undefined ? {} : { signal: build.signal }),
   });
@@ -87,8 +92,11 @@ async function compile(build: GoBuild): Promise<void> {
 }
 
 /** How many packages a build compiles at most; fetches the modules on the way. */
-async function countPackages(name: string, say: (line: string) => void): Promise<number> {
-  const listing = promisify(execFile)('go', ['list', '-deps', name], { cwd: TOOLS, maxBuffer: 16 * 1024 * 1024 });
+async function countPackages({ package: name, pathVariable }: GoBuild, say: (line: string) => void): Promise<number> {
+  const listing = promisify(execFile)('go', ['list', '-deps', name], {
+    ...where(pathVariable),
+    maxBuffer: 16 * 1024 * 1024,
+  });
   listing.child.stderr?.setEncoding('utf8').on('data', (chunk: string) => say(chunk.trim().split('\n').at(-1) ?? ''));
   try {
     return (await listing).stdout.trim().split('\n').length;

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { identify, isSame, type ProcessId } from './processes.ts';
 
@@ -12,7 +13,8 @@ export interface Lock {
  */
 export function tryLock(path: string): { readonly lock: Lock } | { readonly holder: ProcessId } {
   const me = identify(process.pid)!;
-  const mine = JSON.stringify(me);
+  // The token tells this taking from an earlier one by the same process.
+  const mine = JSON.stringify({ ...me, token: randomUUID() });
   const draft = `${path}.${process.pid}`;
   writeFileSync(draft, mine);
   try {

@@ -72,7 +72,7 @@ export async function temporalPart(context: PartContext): Promise<Part<TemporalP
   const reused = !inMemory && existsSync(temporal.dataFile(config.home));
   say(`starting (${binary.source})${reused ? ', with the state of the last time' : ''}`);
   return withPorts(async () => {
-    const preferred = context.fast ? [] : [context.ports.temporal, TEMPORAL_PORT];
+    const preferred = [context.ports.temporal, ...(context.fast ? [] : [TEMPORAL_PORT])];
     const port = await pickPort(preferred);
     const uiPort = inMemory ? undefined : await pickPort([config.temporalUiPort, context.ports.temporalUi]);
     const process = temporal.temporalServer(
@@ -82,6 +82,7 @@ export async function temporalPart(context: PartContext): Promise<Part<TemporalP
         port,
         namespace,
         inMemory,
+        abruptStop: context.fast || inMemory,
         ...(uiPort === undefined ? {} : { uiPort }),
         ...(context.codecEndpoint === undefined ? {} : { codecEndpoint: context.codecEndpoint }),
       },

@@ -76,7 +76,8 @@ export async function findTemporal(options: FindOptions): Promise<TemporalBinary
       tried.push(`download: ${(error as Error).message}`);
       options.onLine(`cannot be downloaded (${(error as Error).message})`);
     }
-    if ((await goVersion()) === undefined) tried.push('build: no Go on PATH (install Go 1.25 or newer)');
+    if ((await goVersion(options.pathVariable)) === undefined)
+      tried.push('build: no Go on PATH (install Go 1.25 or newer)');
     else {
       const ldflags = `-s -w -X github.com/temporalio/cli/temporalcli.Version=${CLI_VERSION}`;
       await goBuild({ ...options, package: CLI_PACKAGE, ldflags, output: cached });

@@ -16,6 +16,8 @@ export interface TemporalServerOptions {
   readonly namespace: string;
   /** Keep nothing: faster, gone when the server stops. */
   readonly inMemory?: boolean;
+  /** Stop it by a kill: its orderly stop takes more than a second. SQLite's journal keeps the state whole. */
+  readonly abruptStop?: boolean;
   /** Where the web UI has payloads decoded. */
   readonly codecEndpoint?: string;
 }
@@ -58,7 +60,7 @@ export function temporalServer(
     isReady: async () =>
       (await isListening(options.port)) && (await connectProblem({ address }, options.namespace)) === undefined,
     readyLimitMs: 60_000,
-    stopSignal: options.inMemory === true ? 'SIGKILL' : 'SIGTERM',
+    stopSignal: options.abruptStop === true ? 'SIGKILL' : 'SIGTERM',
     stopLimitMs: 10_000,
   };
   return new ManagedProcess(launch, reaper, onRestart);
