@@ -64,7 +64,8 @@ export async function runSklearn({ train, test, workDir }: SklearnRun): Promise<
   const python = await environment(workDir);
   const out = join(workDir, `predictions-${process.pid}.json`);
   try {
-    await run(python, [join(import.meta.dirname, 'sklearn.py'), train, test, out], 20);
+    // -I: else the folder of the script comes first on the path, and the script would import itself as sklearn.
+    await run(python, ['-I', join(import.meta.dirname, 'sklearn.py'), train, test, out], 20);
     return JSON.parse(await readFile(out, 'utf8')) as SklearnResult;
   } finally {
     await rm(out, { force: true });

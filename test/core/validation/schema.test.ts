@@ -4,15 +4,14 @@ import type { JsonObject } from '../../../src/contracts/records.ts';
 import { admit } from '../../../src/core/validation/admission.ts';
 import { compileJsonSchema, schemaProblems, validateJson } from '../../../src/core/validation/schema.ts';
 
-const doubling = (n: number): JsonObject => ({
-  $ref: '#/$defs/d0',
-  $defs: Object.fromEntries(
-    Array.from({ length: n }, (_, i) => {
-      const next = { $ref: `#/$defs/d${i + 1}` };
-      return [`d${i}`, i === n - 1 ? { type: 'string' } : { allOf: [next, next] }];
-    }),
-  ),
-});
+function doubling(n: number): JsonObject {
+  const defs: JsonObject = {};
+  for (let i = 0; i < n; i++) {
+    const next = { $ref: `#/$defs/d${i + 1}` };
+    defs[`d${i}`] = i === n - 1 ? { type: 'string' } : { allOf: [next, next] };
+  }
+  return { $ref: '#/$defs/d0', $defs: defs };
+}
 
 describe('JSON Schema from outside', () => {
   const refused: [string, JsonObject, RegExp][] = [
