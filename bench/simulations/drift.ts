@@ -1,5 +1,5 @@
 import { createDrift, updateDrift } from '../../src/core/kpi/drift.ts';
-import type { DriftChannel, DriftObservation, DriftState } from '../../src/core/kpi/drift.ts';
+import type { DriftChannel, DriftObservation, DriftSettings, DriftState } from '../../src/core/kpi/drift.ts';
 import { stream } from '../../src/core/random/random.ts';
 import type { Stream } from '../../src/core/random/random.ts';
 
@@ -67,13 +67,9 @@ function task(draws: Stream, ordinal: number, spamRate: number): DriftObservatio
   };
 }
 
-/** Runs the test over any observations; returns the state at the alarm or at the end. */
-export function runDrift(
-  observations: readonly DriftObservation[],
-  channels: readonly DriftChannel[],
-  seed: string,
-): DriftState {
-  let state = createDrift({ seed, channels });
+/** Runs the test over any observations, in ordinal order; the state at the alarm or at the end. */
+export function runDrift(observations: readonly DriftObservation[], settings: DriftSettings): DriftState {
+  let state = createDrift(settings);
   for (const observation of observations) {
     state = updateDrift(state, observation);
     if (state.alarm !== null) break;

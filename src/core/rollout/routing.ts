@@ -1,5 +1,6 @@
 import { invalidInput } from '../../contracts/errors.ts';
 import type { Problem } from '../../contracts/errors.ts';
+import type { Routing } from '../../contracts/records.ts';
 import { sha256Hex } from '../canonical/canonical.ts';
 
 /** Which agent versions serve a task type from an ordinal on, until the next epoch begins. */
@@ -55,6 +56,13 @@ export function route(deployment: Deployment, ordinal: number, taskHash: string)
   if (stage === 'canary' && fraction(epoch, taskHash) < share)
     return { epoch, serve: 'challenger', version: challenger!, shadow };
   return { epoch, serve: 'champion', version: champion, shadow };
+}
+
+/** The routing that is stored with a task at admission. */
+export function routingOf(deployment: Deployment, ordinal: number, taskHash: string): Routing {
+  const { epoch, version, shadow, serve } = route(deployment, ordinal, taskHash);
+  const other = serve === 'champion' ? deployment.challenger : deployment.champion;
+  return { epoch, served: version, ...(shadow && other !== undefined ? { shadow: other } : {}) };
 }
 
 function fraction(epoch: number, taskHash: string): number {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
-import { deploymentAt, deploymentProblems, route } from '../../../src/core/rollout/routing.ts';
+import { deploymentAt, deploymentProblems, route, routingOf } from '../../../src/core/rollout/routing.ts';
 import type { Deployment } from '../../../src/core/rollout/routing.ts';
 
 const canary: Deployment = { epoch: 3, fromOrdinal: 10, champion: 'a', challenger: 'b', stage: 'canary', share: 0.3 };
@@ -42,6 +42,12 @@ describe('rollout/routing', () => {
       version: 'a',
       shadow: false,
     });
+  });
+
+  it('names both versions in what is stored at admission', () => {
+    assert.deepEqual(routingOf({ ...canary, share: 1 }, 10, 'x'), { epoch: 3, served: 'b', shadow: 'a' });
+    assert.deepEqual(routingOf({ ...canary, stage: 'shadow' }, 10, 'x'), { epoch: 3, served: 'a', shadow: 'b' });
+    assert.deepEqual(routingOf({ ...canary, stage: 'full' }, 10, 'x'), { epoch: 3, served: 'a' });
   });
 
   it('finds the deployment of an ordinal', () => {
