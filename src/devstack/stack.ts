@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { temporalConnection } from '../config/temporal.ts';
-import { ChimeraError } from '../contracts/errors.ts';
+import { ChimeraError, isChimeraError } from '../contracts/errors.ts';
 import { SEARCH_ATTRIBUTES } from '../contracts/names.ts';
 import { applySearchAttributes } from '../manifest/apply.ts';
 import { tryLock, type Lock } from './lock.ts';
@@ -51,7 +51,7 @@ export interface Stack {
  * Brings up Temporal, PostgreSQL and the artifact directory of one machine and waits until they are healthy. What the
  * configuration names is used instead of an embedded server. State lives in `config.home`.
  * @throws {ChimeraError} CHIMERA_SETUP when a part cannot be brought up (nothing is left running then) or another stack
- *   holds the data directory; CHIMERA_TEMPORAL_UNAVAILABLE, CHIMERA_STORE_UNAVAILABLE when a named server does not answer
+ *   holds the data directory; CHIMERA_CANCELLED when `signal` aborts; CHIMERA_TEMPORAL_UNAVAILABLE, CHIMERA_STORE_UNAVAILABLE when a named server does not answer
  */
 export async function startStack(config: Config, options: StackOptions = {}): Promise<Stack> {
   const onProgress = options.onProgress ?? ((): void => {});
@@ -77,8 +77,9 @@ export async function startStack(config: Config, options: StackOptions = {}): Pr
       onProgress({ part, state: 'ready', message: describePart(up), ms });
       return up;
     } catch (error) {
-      failed.abort(error);
-      throw error;
+      const problem = asChimeraError(part, error, options.signal);
+      failed.abort(problem);
+      throw problem;
     }
   };
   const starting = [
@@ -136,14 +137,25 @@ export async function startStack(config: Config, options: StackOptions = {}): Pr
 /** Makes the data directory and takes its lock. */
 function claim(home: string): Lock {
   // Others may pass through (PostgreSQL runs as another user where we are root), only its owner may look.
-  mkdirSync(home, { recursive: true, mode: 0o711 });
-  mkdirSync(join(home, 'logs'), { recursive: true, mode: 0o700 });
-  const taken = tryLock(join(home, 'stack.lock'));
+  let taken: ReturnType<typeof tryLock>;
+  try {
+    mkdirSync(home, { recursive: true, mode: 0o711 });
+    mkdirSync(join(home, 'logs'), { recursive: true, mode: 0o700 });
+    taken = tryLock(join(home, 'stack.lock'));
+  } catch (error) {
+    throw asChimeraError('data directory', error);
+  }
   if ('lock' in taken) return taken.lock;
   const running = status(home);
   const where = running === undefined ? '' : ` (Temporal at ${running.temporal.address})`;
   const why = `process ${taken.holder.pid} runs a stack on ${home} already${where}; end it by \`chimera down\`, or set another CHIMERA_HOME`;
   throw new ChimeraError('CHIMERA_SETUP', { what: 'the stack', why, pid: taken.holder.pid });
+}
+
+function asChimeraError(what: string, error: unknown, signal?: AbortSignal): ChimeraError {
+  if (signal?.aborted === true) return new ChimeraError('CHIMERA_CANCELLED', { what: 'the start' }, { cause: error });
+  if (isChimeraError(error)) return error;
+  return new ChimeraError('CHIMERA_SETUP', { what, why: (error as Error).message }, { cause: error });
 }
 
 /** Checks that the server answers and knows our search attributes. A refusal is a warning: `chimera apply` tells more. */

@@ -202,6 +202,12 @@ describe('the embedded stack', () => {
     await database.drop();
   });
 
+  it('says why a data directory cannot be made', async () => {
+    await assert.rejects(startStack({ ...config, home: '/dev/null/chimera' }, fast), (error) =>
+      isChimeraError(error, 'CHIMERA_SETUP'),
+    );
+  });
+
   it('fails with the reason when a named server does not answer, and leaves nothing running', async () => {
     const away = testHome();
     const env = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' };
