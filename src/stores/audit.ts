@@ -71,7 +71,8 @@ export function createAudit(db: Database): AuditRepository {
         `UPDATE audit_events e SET seq = s.seq, previous_hash = s.previous_hash, hash = s.hash
          FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::text[])
            AS s (xid, entry, seq, previous_hash, hash)
-         WHERE e.project = $1 AND e.xid = s.xid::xid8 AND e.entry = s.entry`,
+         WHERE e.project = $1 AND e.seq IS NULL AND e.xid <= $7::xid8
+           AND e.xid = s.xid::xid8 AND e.entry = s.entry`,
         [
           project,
           ...columns(
@@ -82,6 +83,7 @@ export function createAudit(db: Database): AuditRepository {
             (r) => r.previousHash,
             (r) => r.hash,
           ),
+          rows.at(-1)?.xid,
         ],
       );
       await tx.execute(

@@ -134,41 +134,36 @@ async function divergentTasks(
   taskType: string,
   rows: readonly ExecutionRow[],
 ): Promise<string[]> {
-  const found = await tx.query<{ id: string }>(
-    `SELECT DISTINCT e.ordinal, e.task_id AS id FROM executions e
-     JOIN unnest($3::bigint[], $4::text[], $5::text[]) AS n (ordinal, role, record_hash)
-       ON e.ordinal = n.ordinal AND e.role = n.role
-     WHERE e.project = $1 AND e.task_type = $2 AND e.record_hash <> n.record_hash ORDER BY e.ordinal`,
-    [
-      project,
-      taskType,
-      ...columns(
-        rows,
-        (r) => r.ordinal,
-        (r) => r.role,
-        (r) => r.recordHash,
-      ),
-    ],
+  const stored = await tx.query<Pick<ExecutionRow, 'ordinal' | 'role' | 'recordHash'>>(
+    `SELECT ordinal, role, record_hash AS "recordHash" FROM executions
+     WHERE project = $1 AND task_type = $2 AND ordinal = ANY ($3) ORDER BY ordinal, role`,
+    [project, taskType, rows.map((row) => row.ordinal)],
   );
-  return found.map((row) => row.id);
+  const hashes = new Map(stored.map((row) => [`${row.ordinal}/${row.role}`, row.recordHash]));
+  const divergent = rows.filter((row) => hashes.get(`${row.ordinal}/${row.role}`) !== row.recordHash);
+  return [...new Set(divergent.map((row) => row.taskId))];
 }
 
-/** Sets state and `executed` of the tasks from what is stored; true where one of them is resolved. */
+/**
+ * Sets state and `executed` of the tasks from what is stored; true where one of them is resolved. Sub-queries by full
+ * key instead of a join: their plan stays good where a table has grown since its statistics were taken.
+ */
 async function advanceTasks(
   tx: Queryable,
   project: string,
   taskType: string,
   rows: readonly ExecutionRow[],
 ): Promise<boolean> {
+  const stored = `SELECT e.status FROM executions e
+    WHERE e.project = t.project AND e.task_type = t.task_type AND e.ordinal = t.ordinal`;
   const [result] = await tx.query<{ resolved: boolean | null }>(
-    `WITH ran AS (
-       SELECT ordinal, max(status) FILTER (WHERE role = 'served') AS status, bool_or(role = 'shadow') AS shadowed
-       FROM executions WHERE project = $1 AND task_type = $2 AND ordinal = ANY ($3) GROUP BY ordinal
-     ), moved AS (
+    `WITH moved AS (
        UPDATE tasks t SET
-         state = CASE WHEN t.state = 'dead' THEN t.state ELSE coalesce(ran.status, t.state) END,
-         executed = t.executed OR (ran.status IS NOT NULL AND (t.shadow IS NULL OR ran.shadowed))
-       FROM ran WHERE t.project = $1 AND t.task_type = $2 AND t.ordinal = ran.ordinal AND NOT t.executed
+         state = CASE WHEN t.state = 'dead' THEN t.state
+                 ELSE coalesce((${stored} AND e.role = 'served'), t.state) END,
+         executed = EXISTS (${stored} AND e.role = 'served')
+                    AND (t.shadow IS NULL OR EXISTS (${stored} AND e.role = 'shadow'))
+       WHERE t.project = $1 AND t.task_type = $2 AND t.ordinal = ANY ($3) AND NOT t.executed
        RETURNING t.resolved
      ) SELECT bool_or(resolved) AS resolved FROM moved ORDER BY 1`,
     [project, taskType, rows.map((row) => row.ordinal)],

@@ -3,7 +3,7 @@ import type { Feedback, FeedbackSubmission, JsonValue } from '../contracts/recor
 import { canonicalJson } from '../core/canonical/canonical.ts';
 import type { Database, Queryable } from './database.ts';
 import { columns } from './rows.ts';
-import { feedbackIdOf } from './task-identity.ts';
+import { feedbackIdOf, taskIdOf } from './task-identity.ts';
 import { notifyResolved } from './tasks.ts';
 import type { FeedbackRecord, FeedbackRepository } from './stream-types.ts';
 
@@ -72,21 +72,24 @@ export function createFeedback(db: Database): FeedbackRepository {
   };
 }
 
+/** A key names its task as well as an id does: ids are derived from keys. */
+function idOf(project: string, { taskId, key }: FeedbackSubmission): string | undefined {
+  return taskId ?? (key === undefined ? undefined : taskIdOf(project, key));
+}
+
 /** Finds and locks the task of every item, or lists all that have none. */
 async function resolve(tx: Queryable, project: string, items: readonly FeedbackSubmission[]): Promise<Item[]> {
   const targets = await tx.query<Target>(
     `SELECT task_id AS "taskId", task_type AS "taskType", ordinal, key,
        (feedback_expired_at IS NOT NULL OR died) AS late
-     FROM tasks WHERE project = $1 AND (task_id = ANY ($2) OR key = ANY ($3))
-     ORDER BY task_type, ordinal FOR NO KEY UPDATE`,
-    [project, items.flatMap((item) => item.taskId ?? []), items.flatMap((item) => item.key ?? [])],
+     FROM tasks WHERE project = $1 AND task_id = ANY ($2) ORDER BY task_type, ordinal FOR NO KEY UPDATE`,
+    [project, items.flatMap((item) => idOf(project, item) ?? [])],
   );
   const byId = new Map(targets.map((target) => [target.taskId, target]));
-  const byKey = new Map(targets.map((target) => [target.key, target]));
   const problems: Problem[] = [];
   const found = items.flatMap((item, i) => {
     const { taskId, key, feedback } = item;
-    const target = taskId === undefined ? byKey.get(key ?? '') : byId.get(taskId);
+    const target = byId.get(idOf(project, item) ?? '');
     if (target === undefined || (key !== undefined && target.key !== key)) {
       const name = taskId === undefined ? `key ${key ?? '(none given)'}` : `id ${taskId}`;
       problems.push({ path: `/${i}`, message: `there is no task with ${name}` });
@@ -125,32 +128,22 @@ async function insert(tx: Queryable, project: string, items: readonly Item[]): P
 
 /** What is stored for each item, in their order; another content under one of the ids is a conflict. */
 async function storedOf(tx: Queryable, project: string, items: readonly Item[]): Promise<FeedbackRecord[]> {
-  const rows = await tx.query<Row & { same: boolean; place: number }>(
-    `SELECT ${COLUMNS}, n.place, (f.kind = n.kind AND f.value = n.value) AS same
-     FROM unnest($2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[])
-       WITH ORDINALITY AS n (task_type, ordinal, id, kind, value, place)
-     JOIN feedback f ON f.project = $1 AND f.task_type = n.task_type AND f.ordinal = n.ordinal AND f.feedback_id = n.id
-     ORDER BY n.place`,
-    [
-      project,
-      ...columns(
-        items,
-        (i) => i.taskType,
-        (i) => i.ordinal,
-        (i) => i.id,
-        (i) => i.kind,
-        (i) => i.value,
-      ),
-    ],
+  const rows = await tx.query<Row>(
+    `SELECT ${COLUMNS} FROM feedback f WHERE project = $1 AND task_type = ANY ($2) AND ordinal = ANY ($3)
+     ORDER BY task_type, ordinal, arrival`,
+    [project, [...new Set(items.map((item) => item.taskType))], items.map((item) => item.ordinal)],
   );
-  const problems = rows
-    .filter((row) => !row.same)
-    .map((row) => ({
-      path: `/${row.place - 1}`,
-      message: `feedback ${row.id} of task ${row.taskId} has another content`,
-    }));
+  const stored = new Map(rows.map((row) => [`${row.taskId}/${row.id}`, row]));
+  const problems: Problem[] = [];
+  const records = items.flatMap((item, i) => {
+    const row = stored.get(`${item.taskId}/${item.id}`);
+    if (row === undefined) return [];
+    if (row.kind === item.kind && row.value === item.value) return [toRecord(row)];
+    problems.push({ path: `/${i}`, message: `feedback ${item.id} of task ${item.taskId} has another content` });
+    return [];
+  });
   if (problems.length > 0) throw new ChimeraError('CHIMERA_CONFLICT', { what: 'feedback', problems });
-  return rows.map(({ same: _same, place: _place, ...row }) => toRecord(row));
+  return records;
 }
 
 /** A comment says nothing about right or wrong, so it resolves nothing. */

@@ -108,13 +108,11 @@ export function createTasks(db: Database): TasksRepository {
       return db.transaction(async (tx) => {
         // A task that somebody is writing to is left to the next call.
         const rows = await tx.query<{ project: string; taskType: string; count: number; first: number; last: number }>(
-          `WITH overdue AS (
-             SELECT project, task_type, ordinal FROM tasks
-             WHERE feedback_deadline <= $1 AND NOT has_feedback AND feedback_expired_at IS NULL AND NOT died
-             ORDER BY project, task_type, ordinal FOR NO KEY UPDATE SKIP LOCKED
-           ), expired AS (
-             UPDATE tasks t SET feedback_expired_at = $1 FROM overdue o
-             WHERE t.project = o.project AND t.task_type = o.task_type AND t.ordinal = o.ordinal
+          `WITH expired AS (
+             UPDATE tasks t SET feedback_expired_at = $1 WHERE t.ctid = ANY (ARRAY(
+               SELECT o.ctid FROM tasks o
+               WHERE o.feedback_deadline <= $1 AND NOT o.has_feedback AND o.feedback_expired_at IS NULL AND NOT o.died
+               ORDER BY o.project, o.task_type, o.ordinal FOR NO KEY UPDATE SKIP LOCKED))
              RETURNING t.project, t.task_type, t.ordinal
            )
            SELECT project, task_type AS "taskType", count(*), min(ordinal) AS first, max(ordinal) AS last

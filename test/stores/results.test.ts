@@ -231,14 +231,14 @@ describe('stores: results', () => {
     assert.equal((await audit.list(project, { type: 'task.redriven' })).length, 2);
   });
 
-  it('stores at least 5,000 executions a second', async () => {
+  it('stores thousands of executions a second into tables without statistics', async () => {
     const tasks = await admit(fixture.stores, project, 4000);
     const rows = tasks.map((task) => execution(task, { features: Array.from({ length: 16 }, (_, i) => i / 7) }));
     const started = performance.now();
     for (let i = 0; i < rows.length; i += 1000)
       await fixture.stores.executions.putMany(project, TYPE, rows.slice(i, i + 1000));
     const perSecond = (1000 * rows.length) / (performance.now() - started);
-    // Half of the figure of an idle machine at least: tests share theirs with others.
+    // An idle machine of two cores does 10,000; a join planned on wrong statistics does 300.
     assert.ok(perSecond > 2500, `${Math.round(perSecond)} rows/s`);
     if (process.env['CHIMERA_TEST_FIGURES']) console.log(`      ${Math.round(perSecond)} executions/s`);
   }).timeout(30_000);

@@ -1,5 +1,6 @@
 import { strict as assert } from 'node:assert';
 import fc from 'fast-check';
+import pg from 'pg';
 import { isChimeraError } from '../../src/contracts/errors.ts';
 import type { Route } from '../../src/stores/index.ts';
 import { admit, event, execution, openFixture, openStream, TYPE, type Fixture } from './fixture.ts';
@@ -227,6 +228,28 @@ describe('stores: tasks', () => {
     await until(2);
     assert.deepEqual(heard, [`accepted ${project}/${TYPE}`, `resolved ${project}/${TYPE}`]);
     await Promise.all(listeners.map((listener) => listener.close()));
+  });
+
+  it('listens on after the server ended the connection, and says that something may have been missed', async () => {
+    const waiting: string[] = [];
+    let wake = (): void => undefined;
+    const listener = await fixture.stores.listen('chimera_accepted', (payload) => {
+      waiting.push(payload);
+      wake();
+    });
+    const next = async (): Promise<string | undefined> => {
+      while (waiting.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+      return waiting.shift();
+    };
+    const admin = new pg.Client({ connectionString: fixture.url });
+    await admin.connect();
+    await admin.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                       WHERE datname = current_database() AND application_name = 'chimera-listen'`);
+    await admin.end();
+    assert.equal(await next(), '');
+    await admit(fixture.stores, project, 1);
+    assert.equal(await next(), `${project}/${TYPE}`);
+    await listener.close();
   });
 
   it('opens a batch once, hands it out when it is closed, and completes it', async () => {

@@ -72,7 +72,16 @@ export function createS3Artifacts(options: S3Options): ArtifactStore {
     await client.send(new PutObjectCommand({ ...params, ContentLength: source.bytes, ChecksumSHA256 }));
   }
 
+  /** Is it there in full, and young enough not to be collected soon? */
+  async function isFresh({ sha256, bytes }: Source): Promise<boolean> {
+    const found = await head(sha256);
+    return found?.bytes === bytes && Date.now() - found.modifiedAt.getTime() < RENEW_AFTER_MS;
+  }
+
   async function store(source: Source): Promise<ArtifactRef> {
+    const ref = refOf(source.sha256, source.bytes);
+    // A large content is not sent only to be refused at its end.
+    if (source.bytes > PART_BYTES && (await isFresh(source))) return ref;
     try {
       await upload(source, { IfNoneMatch: '*' });
     } catch (error) {
@@ -80,14 +89,12 @@ export function createS3Artifacts(options: S3Options): ArtifactStore {
         await createBucket();
         await upload(source, { IfNoneMatch: '*' }).catch(unlessExists);
       } else if (existsAlready(error)) {
-        const found = await head(source.sha256);
-        const age = found === undefined ? Infinity : Date.now() - found.modifiedAt.getTime();
-        if (found?.bytes !== source.bytes || age > RENEW_AFTER_MS) await upload(source, {});
+        if (!(await isFresh(source))) await upload(source, {});
       } else {
         throw error;
       }
     }
-    return refOf(source.sha256, source.bytes);
+    return ref;
   }
 
   async function createBucket(): Promise<void> {
