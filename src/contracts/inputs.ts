@@ -62,6 +62,8 @@ export const curationInput = z.strictObject({
   /** Use examples below this ordinal only; default: the watermark. */
   uptoOrdinal: z.number().int().min(0).optional(),
   minimumExamples: z.number().int().min(10).default(60),
+  /** Randomly permute the labels first: the negative control of the whole loop. */
+  shuffleLabels: z.boolean().default(false),
 });
 
 export const trainingInput = z.strictObject({
@@ -90,8 +92,6 @@ export const evolutionInput = z.strictObject({
   plateau: z.number().int().positive().default(4),
   /** Shards a generation is evaluated in. */
   shards: z.number().int().min(1).max(64).default(2),
-  /** Randomly permute the labels first: the negative control of the whole loop. */
-  shuffleLabels: z.boolean().default(false),
 });
 
 export const evaluationInput = z.strictObject({

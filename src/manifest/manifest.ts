@@ -62,7 +62,14 @@ const manifest = z.strictObject({
       z.strictObject({ name, kind: z.literal('device'), slots: z.int().min(1).max(1024), deviceClass: name }),
     ]),
   ),
-  deviceClasses: z.record(name, z.strictObject({ count: z.int().min(0).max(100_000) })),
+  deviceClasses: z.record(
+    name,
+    z.strictObject({
+      count: z.int().min(0).max(100_000),
+      /** Money for an hour of one device; what the ledger books. */
+      costPerHour: z.number().min(0).default(0),
+    }),
+  ),
   schedules: z.array(schedule).default([]),
 });
 
@@ -107,6 +114,11 @@ export function parseManifest(text: string, file = 'temporal.yaml'): Manifest {
 /** Device class → number of devices, as the lease broker takes it. */
 export function deviceCounts({ deviceClasses }: Manifest): Record<string, number> {
   return Object.fromEntries(Object.entries(deviceClasses).map(([name, { count }]) => [name, count]));
+}
+
+/** Device class → money for one second of one device. */
+export function deviceCosts({ deviceClasses }: Manifest): Record<string, number> {
+  return Object.fromEntries(Object.entries(deviceClasses).map(([name, { costPerHour }]) => [name, costPerHour / 3600]));
 }
 
 function toProblem({ path, message }: z.core.$ZodIssue): Problem {

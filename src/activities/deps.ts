@@ -1,0 +1,18 @@
+import type { Client } from '@temporalio/client';
+import type { Stores } from '../stores/index.ts';
+import type { Fabric } from '../fabric/index.ts';
+
+/** What activities work with. Built once by a worker; everything an activity touches comes in here. */
+export interface ActivityDeps {
+  stores: Stores;
+  fabric: Fabric;
+  /** Makes bytes that are not stored (the modules of candidates) known to the sandboxes until they are released. */
+  lendBlobs: (blobs: readonly { sha256: string; module: Uint8Array }[]) => { release(): void };
+  temporal: Client;
+  /** Device class → number of devices, from temporal.yaml. */
+  deviceClasses: Record<string, number>;
+  /** Cost of a device second by class, in money units; from temporal.yaml. */
+  deviceCosts: Record<string, number>;
+  /** Prefix of every task queue of this stack. */
+  queuePrefix: string;
+}

@@ -1,0 +1,143 @@
+import { ChimeraError, isChimeraError } from '../contracts/errors.ts';
+import { failpoint } from '../contracts/failpoint.ts';
+import type { JsonValue, TaskRecord } from '../contracts/records.ts';
+import type { TaskType } from '../core/validation/task-type.ts';
+import type { ActivityDeps } from './deps.ts';
+import { heartbeating } from './heartbeat.ts';
+import { runTasks } from './runs.ts';
+
+export interface TaskResult {
+  taskId: string;
+  ordinal: number;
+  status: 'completed' | 'failed';
+  output?: JsonValue;
+  reason?: { code: string; message: string };
+  agentVersion: string;
+  fuel: number;
+  modelCalls: number;
+}
+
+export interface ShardResult {
+  executed: number;
+  failed: number;
+}
+
+export interface ExecutionActivities {
+  /** Runs an accepted task with every version of its routing and stores the executions. Running it again changes nothing. */
+  executeTask(input: { project: string; taskId: string }): Promise<TaskResult>;
+  /** Runs what is left of a shard: the tasks of a batch with ordinals in [from, to). */
+  executeShard(input: {
+    project: string;
+    batchId: string;
+    taskType: string;
+    from: number;
+    to: number;
+  }): Promise<ShardResult>;
+}
+
+/** Tasks that travel to a sandbox process together, and are stored together. */
+const CHUNK = 64;
+/** Tries of a single task whose sandbox dies or overruns its wall time, before it is a dead letter. */
+const TRIES_ALONE = 3;
+
+export function createExecutionActivities(deps: ActivityDeps): ExecutionActivities {
+  const { stores } = deps;
+
+  async function runAndStore(
+    project: string,
+    type: TaskType,
+    tasks: TaskRecord[],
+    signal: AbortSignal,
+  ): Promise<ShardResult> {
+    const rows = await runTasks(deps, project, type, tasks, signal);
+    const { divergent } = await stores.executions.putMany(project, type.name, rows);
+    if (divergent.length > 0) {
+      const why = `tasks ${divergent.slice(0, 5).join(', ')} gave another record than before`;
+      throw new ChimeraError('CHIMERA_INTERNAL', { why });
+    }
+    failpoint('execution.stored');
+    const served = rows.filter((row) => row.role === 'served');
+    return { executed: served.length, failed: served.filter((row) => row.status === 'failed').length };
+  }
+
+  /** A chunk that brought its sandbox down, task by task: only the culprit becomes a dead letter. */
+  async function runAlone(
+    project: string,
+    type: TaskType,
+    tasks: TaskRecord[],
+    signal: AbortSignal,
+  ): Promise<ShardResult> {
+    const total = { executed: 0, failed: 0 };
+    for (const task of tasks) {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          const { executed, failed } = await runAndStore(project, type, [task], signal);
+          total.executed += executed;
+          total.failed += failed;
+          break;
+        } catch (error) {
+          if (!isSandboxFault(error)) throw error;
+          if (attempt < TRIES_ALONE) continue;
+          const { taskId, taskType, ordinal } = task;
+          await stores.deadLetters.put(project, { taskId, taskType, ordinal, code: error.code, reason: error.message });
+          total.failed++;
+          break;
+        }
+      }
+    }
+    return total;
+  }
+
+  return {
+    async executeTask({ project, taskId }) {
+      const task = await stores.tasks.get(project, taskId);
+      if (task === undefined) throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'task', name: taskId });
+      const type = await stores.taskTypes.require<TaskType>(project, task.taskType, task.taskTypeVersion);
+      const rows = await runTasks(deps, project, type, [task]);
+      await stores.executions.putMany(project, type.name, rows);
+      failpoint('execution.stored');
+      const served = rows.find((row) => row.role === 'served')!;
+      const { status, output, reason, agentVersion, fuel, modelCalls } = served;
+      return {
+        taskId,
+        ordinal: task.ordinal,
+        status,
+        ...(output === undefined ? {} : { output }),
+        ...(reason === undefined ? {} : { reason }),
+        agentVersion,
+        fuel,
+        modelCalls,
+      };
+    },
+
+    async executeShard({ project, batchId, taskType, from, to }) {
+      return heartbeating(async (signal, note) => {
+        const tasks = await stores.executions.missing(project, taskType, from, to, { batchId });
+        const total = { executed: 0, failed: 0 };
+        const byVersion = Map.groupBy(tasks, (task) => task.taskTypeVersion);
+        for (const [version, group] of byVersion) {
+          const type = await stores.taskTypes.require<TaskType>(project, taskType, version);
+          for (let start = 0; start < group.length; start += CHUNK) {
+            signal.throwIfAborted();
+            const chunk = group.slice(start, start + CHUNK);
+            let done: ShardResult;
+            try {
+              done = await runAndStore(project, type, chunk, signal);
+            } catch (error) {
+              if (!isSandboxFault(error)) throw error;
+              done = await runAlone(project, type, chunk, signal);
+            }
+            total.executed += done.executed;
+            total.failed += done.failed;
+            note(total);
+          }
+        }
+        return total;
+      });
+    },
+  };
+}
+
+function isSandboxFault(error: unknown): error is ChimeraError {
+  return isChimeraError(error, 'CHIMERA_SANDBOX_CRASHED') || isChimeraError(error, 'CHIMERA_WALL_DEADLINE');
+}

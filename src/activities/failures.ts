@@ -1,0 +1,20 @@
+import { ApplicationFailure, CancelledFailure, CompleteAsyncError } from '@temporalio/activity';
+import { ChimeraError, ERRORS, isChimeraError } from '../contracts/errors.ts';
+
+/** Our error as what an activity may throw: of the same code, retried or not as the error table says. */
+export function toFailure(error: unknown): unknown {
+  if (error instanceof ApplicationFailure || error instanceof CancelledFailure || error instanceof CompleteAsyncError) {
+    return error;
+  }
+  const known = isChimeraError(error)
+    ? error
+    : new ChimeraError('CHIMERA_INTERNAL', { why: error instanceof Error ? error.message : String(error) });
+  const { action, retryable } = ERRORS[known.code];
+  return ApplicationFailure.create({
+    type: known.code,
+    message: known.message,
+    nonRetryable: !retryable,
+    details: [{ ...known.details, action }],
+    ...(error instanceof Error ? { cause: error } : {}),
+  });
+}

@@ -1,0 +1,148 @@
+import { createReadStream } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { ChimeraError, isChimeraError } from '../contracts/errors.ts';
+import type { DiscoveryInput } from '../contracts/inputs.ts';
+import type { JsonValue } from '../contracts/records.ts';
+import { sha256Hex } from '../core/canonical/canonical.ts';
+import { routingOf } from '../core/rollout/routing.ts';
+import { admit } from '../core/validation/admission.ts';
+import type { TaskType } from '../core/validation/task-type.ts';
+import type { ActivityDeps } from './deps.ts';
+import { heartbeating } from './heartbeat.ts';
+
+export interface AcceptedTask {
+  taskId: string;
+  ordinal: number;
+  created: boolean;
+}
+
+export interface IngestedSource {
+  batchId: string;
+  found: number;
+  accepted: number;
+  refused: { name: string; why: string }[];
+}
+
+export interface IngestionActivities {
+  acceptTask(input: { project: string; taskType: string; payload: JsonValue; key?: string }): Promise<AcceptedTask>;
+  ingestSource(input: DiscoveryInput): Promise<IngestedSource>;
+}
+
+/** One thing found in a source: its name is its idempotency key, its content becomes the payload. */
+interface Found {
+  name: string;
+  content: string;
+}
+
+export function createIngestionActivities({ stores }: ActivityDeps): IngestionActivities {
+  return {
+    async acceptTask({ project, taskType, payload, key }) {
+      const type = await stores.taskTypes.require<TaskType>(project, taskType);
+      const problems = admit(type, payload);
+      if (problems.length > 0) throw new ChimeraError('CHIMERA_INVALID_INPUT', { what: 'the payload', problems });
+      const [accepted] = await stores.tasks.acceptMany(
+        project,
+        taskType,
+        [{ payload, ...(key === undefined ? {} : { key }) }],
+        {
+          route: routingOf,
+        },
+      );
+      const { task, created } = accepted!;
+      // This workflow runs the task itself: nobody else must start one for it.
+      await stores.tasks.markDispatched(project, [task.taskId]);
+      return { taskId: task.taskId, ordinal: task.ordinal, created };
+    },
+
+    async ingestSource({ project, taskType, source, chunk }) {
+      return heartbeating(async (signal, note) => {
+        const type = await stores.taskTypes.require<TaskType>(project, taskType);
+        const field = payloadField(type);
+        const batchKey = `${source.kind}:${source.path}`;
+        const batchId = sha256Hex(JSON.stringify([project, taskType, batchKey])).slice(0, 32);
+        await stores.batches.open(project, taskType, batchId, batchKey);
+        const refused: IngestedSource['refused'] = [];
+        let found = 0;
+        let accepted = 0;
+        let first: number | undefined;
+        let last: number | undefined;
+        let waiting: { key: string; payload: JsonValue }[] = [];
+        const flush = async (): Promise<void> => {
+          if (waiting.length === 0) return;
+          const rows = await stores.tasks.acceptMany(project, taskType, waiting, { batchId, route: routingOf });
+          waiting = [];
+          accepted += rows.filter((row) => row.created).length;
+          first ??= rows[0]?.task.ordinal;
+          last = rows.at(-1)?.task.ordinal ?? last;
+          note({ found });
+        };
+        for await (const { name, content } of read(source)) {
+          signal.throwIfAborted();
+          found++;
+          const payload: JsonValue = { [field]: content };
+          const problems = admit(type, payload);
+          if (problems.length > 0)
+            refused.push({ name, why: problems.map((p) => `${p.path} ${p.message}`).join('; ') });
+          else waiting.push({ key: `${batchKey}#${name}#${sha256Hex(content).slice(0, 16)}`, payload });
+          if (waiting.length >= chunk) await flush();
+        }
+        await flush();
+        await stores.batches.close(project, batchId, accepted, first, last);
+        return { batchId, found, accepted, refused };
+      });
+    },
+  };
+}
+
+/** A source gives texts, so the task type must take exactly one required text field. */
+function payloadField(type: TaskType): string {
+  const schema = type.input as { required?: unknown; properties?: Record<string, { type?: unknown }> };
+  const required = Array.isArray(schema.required) ? (schema.required as string[]) : [];
+  const texts = required.filter((name) => schema.properties?.[name]?.type === 'string');
+  if (texts.length === 1 && required.length === 1) return texts[0]!;
+  throw new ChimeraError('CHIMERA_INVALID_INPUT', {
+    what: `task type ${type.name} as the target of a text source`,
+    problems: [{ path: '/input/required', message: 'must name exactly one member, of type string' }],
+  });
+}
+
+async function* read(source: DiscoveryInput['source']): AsyncGenerator<Found> {
+  try {
+    if (source.kind === 'directory') yield* readDirectory(source.path);
+    else yield* readMbox(source.path);
+  } catch (error) {
+    if (isChimeraError(error)) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ChimeraError('CHIMERA_INVALID_INPUT', {
+      what: 'the source',
+      problems: [{ path: '/source/path', message: why }],
+    });
+  }
+}
+
+async function* readDirectory(path: string): AsyncGenerator<Found> {
+  const names = (await readdir(path)).sort();
+  for (const name of names) {
+    const file = join(path, name);
+    if ((await stat(file)).isFile()) yield { name, content: await readFile(file, 'latin1') };
+  }
+}
+
+/** RFC 4155: a message begins at a line `From …` after an empty line; `>From` was escaped. */
+async function* readMbox(path: string): AsyncGenerator<Found> {
+  const lines = createInterface({ input: createReadStream(path, 'latin1'), crlfDelay: Infinity });
+  let message: string[] = [];
+  let index = 0;
+  let afterEmpty = true;
+  for await (const line of lines) {
+    if (afterEmpty && line.startsWith('From ')) {
+      if (message.length > 0)
+        yield { name: `message-${String(index++).padStart(7, '0')}`, content: message.join('\n') };
+      message = [];
+    } else message.push(line.replace(/^>(>*From )/, '$1'));
+    afterEmpty = line === '';
+  }
+  if (message.length > 0) yield { name: `message-${String(index).padStart(7, '0')}`, content: message.join('\n') };
+}

@@ -1,0 +1,93 @@
+import { ChimeraError } from '../contracts/errors.ts';
+import type { ExecutionRole, ExecutionRow, JsonObject, TaskRecord } from '../contracts/records.ts';
+import { hashOf } from '../core/canonical/canonical.ts';
+import { seedOf } from '../core/execution/driver.ts';
+import type { TaskType } from '../core/validation/task-type.ts';
+import type { AgentRef, RunItemResult, TaskTypeRef } from '../fabric/index.ts';
+import type { ActivityDeps } from './deps.ts';
+
+/** A task type as the fabric needs it. */
+export function fabricType(type: TaskType): TaskTypeRef {
+  const { fuel, memoryPages, turns, outputBytes } = type.limits;
+  const limits = Object.fromEntries(
+    Object.entries({ fuel, memoryPages, turns, outputBytes }).filter(([, value]) => value !== undefined),
+  );
+  return { preprocess: type.preprocess, features: type.features, output: type.output, limits };
+}
+
+/** An agent version as the fabric needs it. */
+export async function agentRef(
+  { stores }: Pick<ActivityDeps, 'stores'>,
+  project: string,
+  version: string,
+): Promise<AgentRef> {
+  const { module, manifest } = await stores.agents.require(project, version);
+  return { sha256: module.sha256, manifest };
+}
+
+/**
+ * The executions of these tasks: every version of a task's routing runs it. One way for the single task and for the shard,
+ * so that both give equal records.
+ */
+export async function runTasks(
+  deps: ActivityDeps,
+  project: string,
+  type: TaskType,
+  tasks: readonly TaskRecord[],
+  signal?: AbortSignal,
+): Promise<ExecutionRow[]> {
+  const runs = tasks.flatMap((task) => {
+    const { served, shadow } = task.routing;
+    const own = { task, version: served, role: 'served' as ExecutionRole };
+    return shadow === undefined ? [own] : [own, { task, version: shadow, role: 'shadow' as ExecutionRole }];
+  });
+  const groups = [...Map.groupBy(runs, (run) => run.version)];
+  const rows = await Promise.all(
+    groups.map(async ([version, group]) => {
+      const results = await deps.fabric.run(
+        {
+          agent: await agentRef(deps, project, version),
+          taskType: fabricType(type),
+          items: group.map(({ task }) => ({
+            key: task.taskId,
+            seed: seedOf(task.taskId),
+            payload: task.payload as JsonObject,
+          })),
+        },
+        { ...(signal === undefined ? {} : { signal }), want: 'features' },
+      );
+      return group.map(({ task, role }, i) => executionRow(task, version, role, results[i]!));
+    }),
+  );
+  return rows.flat().sort((a, b) => a.ordinal - b.ordinal || (a.role < b.role ? -1 : 1));
+}
+
+function executionRow(
+  task: TaskRecord,
+  agentVersion: string,
+  role: ExecutionRole,
+  result: RunItemResult,
+): ExecutionRow {
+  const base = { taskId: task.taskId, ordinal: task.ordinal, agentVersion, role };
+  if ('error' in result) {
+    const { code, message } = result.error;
+    // A payload that cannot be prepared is the task's fault: a failed execution. Anything else is ours, and is retried.
+    if (code !== 'CHIMERA_INVALID_INPUT') throw new ChimeraError(code, result.error.details);
+    const reason = { code: 'not-prepared', message };
+    const nothing = { fuel: 0, modelCalls: 0, memoryBytes: 0, turns: 0, features: [] };
+    return { ...base, status: 'failed', reason, ...nothing, recordHash: hashOf({ status: 'failed', reason }) };
+  }
+  const { status, output, reason, fuel, modelCalls, memoryBytes, turns } = result.record;
+  return {
+    ...base,
+    status,
+    ...(output === undefined ? {} : { output }),
+    ...(reason === undefined ? {} : { reason }),
+    fuel,
+    modelCalls,
+    memoryBytes,
+    turns,
+    recordHash: result.recordHash,
+    features: [...result.features],
+  };
+}

@@ -1,0 +1,112 @@
+import { ChimeraError } from '../contracts/errors.ts';
+import type { AgentManifest, AgentVersion, DatasetExample, JsonObject, ModelRecord } from '../contracts/records.ts';
+import { sha256Hex } from '../core/canonical/canonical.ts';
+import { compileGenome } from '../core/evolution/compile.ts';
+import { offerModel, summariseData, type ModelOffer, type SearchContext } from '../core/evolution/context.ts';
+import { modelsOf, parseGenome, type Genome } from '../core/evolution/genome.ts';
+import { seedOf } from '../core/execution/driver.ts';
+import { valueAt } from '../core/kpi/pointer.ts';
+import { loadLinearModel } from '../core/training/linear/model.ts';
+import type { TaskType } from '../core/validation/task-type.ts';
+import type { RunItem } from '../fabric/index.ts';
+import type { Stores } from '../stores/index.ts';
+
+/** A task type whose answers are labels: what evolution works on. */
+export type LabelType = TaskType & { scorer: Extract<TaskType['scorer'], { kind: 'label' }> };
+
+export function requireLabels(type: TaskType): LabelType {
+  if (type.scorer.kind === 'label') return type as LabelType;
+  throw new ChimeraError('CHIMERA_NO_DATA', {
+    why: `task type ${type.name} is scored by "${type.scorer.kind}"; evolution needs a scorer of kind "label"`,
+  });
+}
+
+/** The name by which genomes ask a model: speaking, and of one content for ever. */
+export const modelName = ({ name, id }: Pick<ModelRecord, 'name' | 'id'>): string => `${name}@${id.slice(0, 8)}`;
+
+export const expectedLabel = (type: LabelType, example: DatasetExample): number =>
+  type.scorer.labels.indexOf(String(valueAt(example.expected, type.scorer.pointer)));
+
+/** An example as the sandbox runs it. */
+export const runItem = ({
+  taskId,
+  payload,
+  features,
+}: DatasetExample): RunItem & { prepared: NonNullable<RunItem['prepared']> } => ({
+  key: taskId,
+  seed: seedOf(taskId),
+  prepared: { payload, features: Float64Array.from(features) },
+});
+
+/** A genome as an agent: its module and what it may do. */
+export function agentOf(
+  genome: Genome,
+  models: ReadonlyMap<string, string>,
+): { module: Uint8Array; sha256: string; manifest: AgentManifest } {
+  const module = compileGenome(genome);
+  const asked = modelsOf(genome);
+  const missing = asked.filter((name) => !models.has(name));
+  if (missing.length > 0) throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'model', name: missing.join(', ') });
+  const manifest: AgentManifest = {
+    abi: 'chimera:agent@1',
+    description: 'decision program found by evolution',
+    capabilities: asked.length > 0 ? ['infer'] : [],
+    models: Object.fromEntries(asked.map((name) => [name, models.get(name)!])),
+    limits: {},
+    engine: 'any',
+  };
+  return { module, sha256: sha256Hex(module), manifest };
+}
+
+/** The champion as a genome; one that was written by hand is stood for by the plainest program there is. */
+export function incumbentOf(champion: AgentVersion, labels: readonly string[]): Genome {
+  if (champion.genome !== undefined) return parseGenome(champion.genome);
+  return { labels: [...labels], rules: [], otherwise: { label: labels[0]! }, default: labels[0]! };
+}
+
+/** What a search may build with: the training split's features, and what each model says on the validation split. */
+export async function searchContext(
+  stores: Stores,
+  type: LabelType,
+  examples: readonly DatasetExample[],
+  models: readonly ModelRecord[],
+  incumbent: Genome,
+): Promise<SearchContext> {
+  const { labels, positive = labels.at(-1)! } = type.scorer;
+  const names = type.features.map((feature) => feature.name);
+  const train = examples.filter((example) => example.split === 'train');
+  const validation = examples.filter((example) => example.split === 'validation');
+  const summary = summariseData({
+    names,
+    columns: names.map((_, i) => Float64Array.from(train, (example) => example.features[i] ?? 0)),
+    expected: train.map((example) => expectedLabel(type, example)),
+    labels,
+  });
+  const positiveIndex = labels.indexOf(positive);
+  const negative = labels.find((label) => label !== positive)!;
+  const offers: ModelOffer[] = [];
+  for (const record of models) {
+    const model = loadLinearModel(await stores.artifacts.get(record.artifact));
+    const score = model.labels.indexOf(positive);
+    const scores = validation.map(({ payload }) => model.score(String(valueAt(payload, type.text!) ?? ''))[score]!);
+    const use = { name: modelName(record), input: type.text!, score, positive, negative };
+    offers.push(
+      offerModel(
+        use,
+        scores,
+        validation.map((example) => expectedLabel(type, example) === positiveIndex),
+      ),
+    );
+  }
+  return { ...summary, models: offers, incumbent, seeds: [] };
+}
+
+/** Names → ids of every model that a genome of this search may ask: the offered ones, and the champion's own. */
+export function modelDirectory(models: readonly ModelRecord[], champion: AgentVersion): Map<string, string> {
+  return new Map([
+    ...Object.entries(champion.manifest.models),
+    ...models.map((model): [string, string] => [modelName(model), model.id]),
+  ]);
+}
+
+export const asJsonObject = (value: unknown): JsonObject => value as JsonObject;

@@ -1,0 +1,101 @@
+import { availableParallelism } from 'node:os';
+import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
+import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { createActivities } from '../activities/index.ts';
+import type { ActivityDeps } from '../activities/deps.ts';
+import { prefixed } from '../contracts/names.ts';
+import { createFabric } from '../fabric/index.ts';
+import { deviceCounts, deviceCosts, type Manifest } from '../manifest/manifest.ts';
+import type { Stores } from '../stores/index.ts';
+import type { Telemetry } from '../telemetry/telemetry.ts';
+import { clientInterceptors, runtimeOptions, workerInterceptors, workflowSinks } from '../telemetry/temporal.ts';
+import { workflowBundle } from './bundle.ts';
+import { queuesOf } from './roles.ts';
+
+export interface WorkerOptions {
+  role: string;
+  manifest: Manifest;
+  stores: Stores;
+  telemetry: Telemetry;
+  connection: ConnectionOptions;
+  namespace: string;
+  cacheDir: string;
+  /** Sandbox processes; default: the processors of this machine. */
+  poolSize?: number;
+  queuePrefix?: string;
+}
+
+export interface RunningWorkers {
+  /** Settles when the workers have stopped; rejects when one failed. */
+  done: Promise<void>;
+  /** Stops polling, lets running activities end, and closes everything. */
+  stop(): Promise<void>;
+}
+
+let runtimeInstalled = false;
+
+/** The workers of a role in this process, polling when this returns. */
+export async function startWorkers(options: WorkerOptions): Promise<RunningWorkers> {
+  const { manifest, stores, telemetry, namespace, cacheDir, queuePrefix = '' } = options;
+  if (!runtimeInstalled) {
+    Runtime.install(runtimeOptions(telemetry));
+    runtimeInstalled = true;
+  }
+  const lent = new Map<string, Uint8Array>();
+  const fabric = createFabric({
+    poolSize: options.poolSize ?? availableParallelism(),
+    resolve: async (sha256) => lent.get(sha256) ?? stores.artifacts.get({ sha256 }),
+  });
+  const connection = await Connection.connect(options.connection);
+  const native = await NativeConnection.connect(options.connection as Parameters<typeof NativeConnection.connect>[0]);
+  const deps: ActivityDeps = {
+    stores,
+    fabric,
+    temporal: new Client({ connection, namespace, interceptors: clientInterceptors() }),
+    deviceClasses: deviceCounts(manifest),
+    deviceCosts: deviceCosts(manifest),
+    queuePrefix,
+    lendBlobs(blobs) {
+      for (const { sha256, module } of blobs) lent.set(sha256, module);
+      return { release: () => blobs.forEach(({ sha256 }) => lent.delete(sha256)) };
+    },
+  };
+  const { activities, layerOf } = createActivities(deps);
+  const codePath = await workflowBundle(cacheDir);
+  const workers = await Promise.all(
+    queuesOf(options.role, manifest).map(({ queue, kind, slots }) =>
+      Worker.create({
+        connection: native,
+        namespace,
+        taskQueue: prefixed(queuePrefix, queue),
+        shutdownGraceTime: '5 s',
+        shutdownForceTime: '30 s',
+        interceptors: workerInterceptors(layerOf),
+        ...(kind === 'workflow'
+          ? {
+              workflowBundle: { codePath },
+              sinks: workflowSinks(telemetry),
+              maxConcurrentWorkflowTaskExecutions: slots,
+              maxCachedWorkflows: 500,
+            }
+          : { activities, maxConcurrentActivityTaskExecutions: slots }),
+      }),
+    ),
+  );
+  const runs = workers.map((worker) => worker.run());
+  const done = Promise.all(runs).then(() => undefined);
+  done.catch(() => undefined);
+  let stopping: Promise<void> | undefined;
+  return {
+    done,
+    stop: () => (stopping ??= stop()),
+  };
+
+  async function stop(): Promise<void> {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+    await Promise.allSettled(runs);
+    fabric.close();
+    await connection.close();
+    await native.close();
+  }
+}

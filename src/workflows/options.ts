@@ -1,0 +1,66 @@
+import { workflowInfo, type ActivityOptions } from '@temporalio/workflow';
+import { deviceQueue, TASK_QUEUES } from '../contracts/names.ts';
+
+/**
+ * Every option set of the platform's activities, named by what the activity costs. Nothing else states a timeout, a
+ * retry or a queue.
+ */
+
+/** The prefix of this stack's queues: what stands before `chimera-workflows` in the queue that runs this workflow. */
+export function queuePrefix(): string {
+  const queue = workflowInfo().taskQueue;
+  return queue.endsWith(TASK_QUEUES.workflows) ? queue.slice(0, -TASK_QUEUES.workflows.length) : '';
+}
+
+const RETRY = { initialInterval: '200 ms', backoffCoefficient: 2, maximumInterval: '30 s' } as const;
+
+/** Reads and writes of a few rows. Retried for as long as the stores are away: a fault loses nothing. */
+export const io = (summary?: string): ActivityOptions => ({
+  taskQueue: queuePrefix() + TASK_QUEUES.io,
+  startToCloseTimeout: '1 minute',
+  retry: RETRY,
+  ...(summary === undefined ? {} : { summary }),
+});
+
+/** Work over a whole data set on the store's side: curation, reports, one search step. */
+export const heavyIo = (summary: string): ActivityOptions => ({
+  taskQueue: queuePrefix() + TASK_QUEUES.io,
+  startToCloseTimeout: '30 minutes',
+  heartbeatTimeout: '20 s',
+  retry: RETRY,
+  summary,
+});
+
+/** Waits for something outside to happen; heartbeats, so that a dead worker is noticed and the wait goes elsewhere. */
+export const waiting = (summary: string): ActivityOptions => ({
+  taskQueue: queuePrefix() + TASK_QUEUES.io,
+  startToCloseTimeout: '10 minutes',
+  heartbeatTimeout: '10 s',
+  retry: RETRY,
+  summary,
+});
+
+/** One task in the sandbox: after these attempts it is a dead letter. */
+export const oneTask = (): ActivityOptions => ({
+  taskQueue: queuePrefix() + TASK_QUEUES.wasm,
+  startToCloseTimeout: '1 minute',
+  retry: { ...RETRY, maximumAttempts: 5 },
+});
+
+/** Many runs in the sandbox; resumes inside the shard. */
+export const shard = (summary: string): ActivityOptions => ({
+  taskQueue: queuePrefix() + TASK_QUEUES.wasm,
+  startToCloseTimeout: '30 minutes',
+  heartbeatTimeout: '20 s',
+  retry: RETRY,
+  summary,
+});
+
+/** Work on a device, under a lease; heartbeats with a checkpoint and resumes from it on another worker. */
+export const onDevice = (deviceClass: string, summary: string): ActivityOptions => ({
+  taskQueue: queuePrefix() + deviceQueue(deviceClass),
+  startToCloseTimeout: '12 hours',
+  heartbeatTimeout: '20 s',
+  retry: RETRY,
+  summary,
+});
