@@ -1,6 +1,5 @@
 import { invalidInput, type Problem } from '../contracts/errors.ts';
-import type { Deployment, JsonObject, JsonValue, Routing } from '../contracts/records.ts';
-import { route } from '../core/rollout/routing.ts';
+import type { JsonObject, JsonValue } from '../contracts/records.ts';
 import { compileJsonSchema, type JsonValidator } from '../core/validation/schema.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
 import type { Stores } from '../stores/index.ts';
@@ -92,11 +91,4 @@ export function checkPayload(admitting: AdmittingType, payload: JsonValue): void
   if (bytes > limits.payloadBytes) throw tooLarge('the payload', bytes, limits.payloadBytes);
   const problems = payloadProblems(admitting, payload);
   if (problems.length > 0) throw invalidInput(`the payload for task type ${name}`, problems);
-}
-
-/** The routing that is stored with a task at admission. */
-export function routingOf(deployment: Deployment, ordinal: number, taskHash: string): Routing {
-  const { epoch, version, shadow, serve } = route(deployment, ordinal, taskHash);
-  const other = serve === 'champion' ? deployment.challenger : deployment.champion;
-  return { epoch, served: version, ...(shadow && other !== undefined ? { shadow: other } : {}) };
 }
