@@ -200,6 +200,14 @@ describe('calibration', () => {
     assert.ok(Math.abs(slope - 0.7) < 0.05 && Math.abs(offset + 0.5) < 0.08, `${slope} ${offset}`);
   });
 
+  it('answers for equally common classes where it is told to, however rare one was', () => {
+    const margins = Float64Array.from({ length: 1000 }, (_, i) => (i % 10 === 0 ? 1 : -1) + ((i * 7) % 13) / 4 - 1.5);
+    const positive = [...margins].map((_, i) => i % 10 === 0);
+    const even = fitCalibration(margins, positive, true);
+    const asIs = fitCalibration(margins, positive);
+    assert.ok(even.offset > asIs.offset + 1, `${even.offset} ${asIs.offset}`);
+  });
+
   it('leaves margins as they are where there is nothing to fit', () => {
     assert.deepEqual(fitCalibration(Float64Array.of(1, 2), [true, true]), { slope: 1, offset: 0 });
     assert.deepEqual(fitCalibration(new Float64Array(), []), { slope: 1, offset: 0 });

@@ -155,6 +155,7 @@ function startTrainer(spec: LinearSpec, data: TrainingData, checkpoint: Uint8Arr
     return fitCalibration(
       margins,
       data.validation.map((example) => example.label === label),
+      spec.balanced,
     );
   };
 
