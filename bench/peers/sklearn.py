@@ -1,5 +1,6 @@
 """The peer: what a data scientist would use. TF-IDF over words and pairs of words, logistic regression, its
-settings the best of a small grid (C 1 to 1,000, class weights, sublinear counts).
+settings the best of a small grid (C 1 to 1,000, class weights, sublinear counts) on the very mails it is judged on,
+which favours the peer.
 
 Reads two JSONL files of {"text", "label"}; writes {"predictions": [...], "seconds": ...} as JSON.
 """
