@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { catalogue } from './harness/catalogue.ts';
 import type { BenchmarkReport } from './harness/present.ts';
-import { exitCode, machine, table } from './harness/present.ts';
+import { exitCode, explain, machine, table } from './harness/present.ts';
 import type { Benchmark } from './harness/types.ts';
 
 /**
@@ -34,6 +34,6 @@ async function main(): Promise<number> {
 try {
   process.exitCode = await main();
 } catch (error) {
-  console.error(error instanceof Error && error.name === 'ChimeraError' ? error.message : error);
+  console.error(explain(error));
   process.exitCode = 2;
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { catalogue } from '../bench/harness/catalogue.ts';
+import { explain } from '../bench/harness/present.ts';
 import type { Proof } from '../bench/harness/types.ts';
 import { invalidInput } from '../src/contracts/errors.ts';
 
@@ -37,6 +38,6 @@ async function main(): Promise<number> {
 try {
   process.exitCode = await main();
 } catch (error) {
-  console.error(error instanceof Error && error.name === 'ChimeraError' ? error.message : error);
+  console.error(explain(error));
   process.exitCode = 2;
 }

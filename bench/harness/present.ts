@@ -1,4 +1,5 @@
 import { availableParallelism, cpus } from 'node:os';
+import { isChimeraError } from '../../src/contracts/errors.ts';
 import type { JsonValue } from '../../src/contracts/records.ts';
 import type { BenchmarkResult, Criterion } from './types.ts';
 
@@ -23,6 +24,13 @@ const passed = (criteria: readonly Criterion[]): boolean =>
 /** 0 only where there are criteria and all of them pass. */
 export function exitCode(report: BenchmarkReport): 0 | 1 {
   return passed(report.criteria) ? 0 : 1;
+}
+
+/** What to print of an error: a mistake in the command is one line, a defect has its stack. */
+export function explain(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const expected = isChimeraError(error) || ('code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'));
+  return expected ? error.message : (error.stack ?? error.message);
 }
 
 /** Numbers to four significant digits, with thousands set apart. */

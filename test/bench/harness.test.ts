@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,8 @@ import { catalogue } from '../../bench/harness/catalogue.ts';
 import { alternate, medianInterval, quantile, spread } from '../../bench/harness/measure.ts';
 import { exitCode, figure, machine, table } from '../../bench/harness/present.ts';
 import { criterion } from '../../bench/harness/types.ts';
+
+const ROOT = join(import.meta.dirname, '../..');
 
 describe('benchmark harness', () => {
   it('runs both sides in turns, swaps who goes first, and leaves the warm-up out', async () => {
@@ -88,6 +91,22 @@ describe('benchmark harness', () => {
       assert.deepEqual(catalogue(join(folder, 'none'), 'proof', 'proof').names(), []);
     } finally {
       rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('says in one line what is wrong with a command, and exits 2', () => {
+    for (const [script, ...args] of [
+      ['bench/run.ts', 'nope'],
+      ['bench/run.ts', '--bogus'],
+      ['scripts/proof.ts', 'nope'],
+      ['scripts/proof.ts', 'kills', '--count', '0'],
+    ]) {
+      const { status, stderr, stdout } = spawnSync(process.execPath, [join(ROOT, script!), ...args], {
+        encoding: 'utf8',
+      });
+      assert.equal(status, 2, stderr);
+      assert.equal(stdout, '');
+      assert.doesNotMatch(stderr, /\n\s+at /);
     }
   });
 });
