@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import type { ChimeraError } from '../../src/contracts/errors.ts';
 import type { RunItemResult } from '../../src/fabric/index.ts';
-import { answering } from '../fabric/agents.ts';
+import { Code, F64 } from '../../src/core/wasm/code.ts';
+import { LIMIT_CEILINGS } from '../../src/core/execution/limits.ts';
+import { OWN, agentModule, answering } from '../fabric/agents.ts';
 import { Bench, MANIFEST } from '../fabric/harness.ts';
 import { HOSTILE, counting } from './hostile-modules.ts';
 
@@ -50,6 +52,21 @@ describe('security: hostile agents', function () {
   it('has at least 40 cases, each with a name of its own', () => {
     assert.ok(HOSTILE.length >= 100, `${HOSTILE.length} cases`);
     assert.equal(new Set(HOSTILE.map(({ name }) => name)).size, HOSTILE.length);
+  });
+
+  it('ends the deepest recursion of the largest frames by depth, before the native stack ends', async () => {
+    const params = Array.from({ length: 30 }, () => F64);
+    const code = new Code();
+    for (let i = 0; i < 30; i++) code.get(i);
+    const step = new Code();
+    for (let i = 0; i < 30; i++) step.f64(i);
+    const module = agentModule({
+      step: step.call(OWN).op('unreachable'),
+      functions: [{ params, results: [], code: code.call(OWN) }],
+    });
+    const agent = bench.agent(module, { limits: { depth: LIMIT_CEILINGS.depth } });
+    const [result] = await bench.fabric.run(bench.job(agent, [{}]));
+    assert.equal(outcome(result), 'stack-depth');
   });
 
   it('keeps nothing from one run to the next', async () => {

@@ -24,8 +24,10 @@ const DATA_KIB = 2048 * MEBIBYTE;
 export const CPU_LIMIT_SECONDS = 3600;
 const OPEN_FILES = 256;
 
-/** V8 flags of a sandbox process: a stack that the guard's depth limit cannot exhaust, and a bounded heap. */
-const V8_FLAGS = ['--stack-size=3900', '--max-old-space-size=768'];
+/** KiB of native stack, and how much of it V8 may use: the guard's depth limit ends a recursion well before. */
+const STACK_KIB = 8192;
+const STACK_FLAG = '--stack-size=3900';
+const HEAP_FLAG = '--max-old-space-size=768';
 
 function works(command: readonly string[]): boolean {
   const [program, ...rest] = command;
@@ -45,6 +47,7 @@ function limitScript(): { script: string; facts: SandboxFact[] } {
     ['no core dumps', '-c', 0, 'ulimit -c 0'],
     ['data segment', '-d', DATA_KIB, `at most ${DATA_KIB / MEBIBYTE} MiB of writable memory`],
     ['processor time', '-t', CPU_LIMIT_SECONDS, `at most ${CPU_LIMIT_SECONDS} s in a process's life`],
+    ['native stack', '-s', STACK_KIB, `${STACK_KIB / MEBIBYTE} MiB`],
     ['open files', '-n', OPEN_FILES, `at most ${OPEN_FILES}`],
   ];
   const facts = wanted.map(([name, flag, value, detail]) => {
@@ -79,7 +82,9 @@ function buildWalls(): Walls {
   const prefix = [...shell, ...network, ...privileges];
   const permission = ['--permission', `--allow-fs-read=${join(projectRoot(), '*')}`];
   const permitted = works([...prefix, process.execPath, ...permission, '--eval', '0']);
-  const command = [...prefix, process.execPath, ...V8_FLAGS, '--no-warnings', ...(permitted ? permission : [])];
+  const stack = facts.some(({ name, active }) => name === 'native stack' && active) ? [STACK_FLAG] : [];
+  const flags = [...stack, HEAP_FLAG, '--no-warnings', ...(permitted ? permission : [])];
+  const command = [...prefix, process.execPath, ...flags];
   const fact = (name: string, active: boolean, yes: string, no: string): SandboxFact => ({
     name,
     active,
