@@ -126,11 +126,14 @@ async function bringUp(config: Config, options: PlatformOptions, undo: Undo[]): 
   });
 
   const workers = await step('workers', async () => {
-    const group = await startWorkers({
+    const group: WorkerGroup = await startWorkers({
       count: config.workers.count,
       env: workerEnvironment(config, stack),
       logs: join(config.home, 'logs'),
-      onProgress: (message) => onProgress({ part: 'workers', state: 'warning', message }),
+      onProgress: (message) => {
+        onProgress({ part: 'workers', state: 'warning', message });
+        stack.publish({ workers: group.pids });
+      },
       ...options.workers,
     });
     undo.push(() => group.stop());

@@ -57,13 +57,17 @@ export async function admitBatch(admission: BatchAdmission): Promise<BatchAccept
       if (known.count !== count) throw conflict(key);
       return accepted(known);
     }
-    // Derived from the key, so that two callers with the same one work on the same batch.
-    const batchId = sha256Hex(canonicalJson([project, key])).slice(0, 32);
+    const batchId = batchIdOf(project, key);
     await stores.batches.open(project, type.name, batchId, key);
     return accepted(await admitLines(admission, spool, batchId));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** Derived from the key, so that two callers with the same one work on the same batch. */
+export function batchIdOf(project: string, key: string): string {
+  return sha256Hex(canonicalJson([project, key])).slice(0, 32);
 }
 
 /** First pass. Returns the number of tasks. */

@@ -33,8 +33,14 @@ export class CycleReader {
     this.#options = options;
   }
 
-  /** Makes a run known that was started just now. */
-  remember(runId: string, workflowId: string): void {
+  /** A run that was started just now. */
+  started(project: string, runId: string, workflowId: string): Promise<CycleView> {
+    this.#remember(runId, workflowId);
+    // What it tells is asked for by the next look: nobody waits for a worker here.
+    return this.#runView(project, workflowId, runId, false);
+  }
+
+  #remember(runId: string, workflowId: string): void {
     if (this.#workflowIds.size > 10_000) this.#workflowIds.clear();
     this.#workflowIds.set(runId, workflowId);
   }
@@ -66,7 +72,7 @@ export class CycleReader {
     for await (const info of this.#options.temporal.workflow.list({ query, pageSize: 100 })) {
       const view = this.#infoView(project, info);
       if (view === undefined || (taskType !== undefined && view.taskType !== taskType)) continue;
-      this.remember(info.runId, info.workflowId);
+      this.#remember(info.runId, info.workflowId);
       views.push(view);
     }
     return views;
@@ -81,7 +87,7 @@ export class CycleReader {
       const query = `WorkflowType = '${WORKFLOWS.evolutionCycle}' AND RunId = '${runId}'`;
       try {
         for await (const info of this.#options.temporal.workflow.list({ query, pageSize: 1 }))
-          this.remember(runId, info.workflowId);
+          this.#remember(runId, info.workflowId);
       } catch (error) {
         throw temporalError(error);
       }
@@ -90,7 +96,7 @@ export class CycleReader {
     return undefined;
   }
 
-  async #runView(project: string, workflowId: string, runId: string): Promise<CycleView> {
+  async #runView(project: string, workflowId: string, runId: string, withDetails = true): Promise<CycleView> {
     const { temporal, stores } = this.#options;
     const handle = temporal.workflow.getHandle(workflowId, runId);
     let view: CycleView;
@@ -102,7 +108,7 @@ export class CycleReader {
       throw temporalError(error);
     }
     if (view.state === 'running') {
-      const details = await this.#details(workflowId, runId);
+      const details = withDetails ? await this.#details(workflowId, runId) : undefined;
       return details === undefined ? view : { ...view, details };
     }
     try {

@@ -28,8 +28,7 @@ export function cycleRoutes({ stores, starter }: Services, cycles: CycleReader):
         const { project } = principal;
         await stores.taskTypes.require(project, body.taskType);
         const handle = await starter.cycle(parseInput(evolutionCycleInput, { ...body, project }, 'the cycle'));
-        cycles.remember(handle.firstExecutionRunId, handle.workflowId);
-        return { status: 202, body: await cycles.get(project, handle.firstExecutionRunId) };
+        return { status: 202, body: await cycles.started(project, handle.firstExecutionRunId, handle.workflowId) };
       },
     }),
     route({

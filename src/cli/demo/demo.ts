@@ -1,0 +1,94 @@
+import { writeFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { ChimeraClient } from '../../client/index.ts';
+import type { EvaluationDocument } from '../../activities/evaluation.ts';
+import { renderDemoReport } from '../../report/demo.ts';
+import type { DemoOptions } from '../commands/platform.ts';
+import { progressLine } from '../commands/platform.ts';
+import type { ExitCode } from '../exit-codes.ts';
+import { startPlatform, type Platform } from '../platform.ts';
+import { untilInterrupted } from '../signals.ts';
+import { loadExample, type DemoExample, type ExampleItem } from './example.ts';
+import { installExample, watchStream } from './install.ts';
+import { judge, storeJudge } from './judge.ts';
+import { playStream } from './plan.ts';
+import { createPrinter } from './printer.ts';
+import { demoReport } from './report-data.ts';
+import { platformSight } from './sight.ts';
+import { summaryText } from './summary.ts';
+
+const EXAMPLE = 'mail-triage';
+
+/** The whole loop on real data: see the README for what it shows. */
+export async function runDemo({ session, exit, seed, mails }: DemoOptions): Promise<ExitCode | void> {
+  const { config } = session;
+  const interrupted = untilInterrupted();
+  const begun = performance.now();
+  const printer = createPrinter(session.io);
+  const platform = await startPlatform(config, {
+    onProgress: (progress) => printer.line(progressLine(progress)),
+    signal: interrupted.signal,
+  });
+  try {
+    const example = await loadExample(EXAMPLE);
+    const items = await example.load({ seed, ...(mails === undefined ? {} : { limit: mails }) });
+    const name = `${EXAMPLE}/${seed}/${mails ?? 'all'}`;
+    await play(platform, example, items, { seed, name, signal: interrupted.signal }, printer);
+    const judged = await judgeChampions(platform, example, items);
+    const report = await demoReport(platform, example, judged, {});
+    const file = join(config.home, 'reports', `${EXAMPLE}.html`);
+    mkdirSync(join(config.home, 'reports'), { recursive: true });
+    writeFileSync(file, renderDemoReport(report));
+    writeFileSync(file.replace(/html$/, 'json'), `${JSON.stringify(report, null, 2)}\n`);
+    printer.line('');
+    printer.line(summaryText(report, { file, seconds: (performance.now() - begun) / 1000 }));
+    if (!exit) {
+      printer.line('\nEverything keeps running. Ctrl-C stops it.');
+      await interrupted.promise;
+    }
+  } finally {
+    printer.close();
+    await platform.stop();
+  }
+}
+
+async function play(
+  platform: Platform,
+  example: DemoExample,
+  items: readonly ExampleItem[],
+  { seed, name, signal }: { seed: string; name: string; signal: AbortSignal },
+  printer: ReturnType<typeof createPrinter>,
+): Promise<void> {
+  const { stores, config, temporal, gatewayUrl, apiKey } = platform;
+  const { project } = config;
+  const taskType = example.taskType.name;
+  const baseline = await installExample(stores, project, example);
+  await watchStream(temporal, project, taskType);
+  printer.line(`✓ example   ${example.title}; agent ${example.baseline.agent} (${baseline.slice(0, 8)}) serves`);
+  await playStream({
+    client: new ChimeraClient({ baseUrl: gatewayUrl, apiKey }),
+    taskType,
+    items,
+    name,
+    sight: platformSight(stores, project, taskType),
+    cycle: { project, seed, minimumExamples: 40 },
+    onEvent: (event) => printer.event(event, example.noun),
+    signal,
+  });
+}
+
+/** Every champion of the stream, and the agent that served first, on what nobody served. */
+async function judgeChampions(
+  platform: Platform,
+  example: DemoExample,
+  items: readonly ExampleItem[],
+): Promise<EvaluationDocument> {
+  const { stores, config, temporal } = platform;
+  const { project } = config;
+  const taskType = example.taskType.name;
+  const history = await stores.deployments.history(project, taskType);
+  const champions = [...new Set(history.map(({ champion }) => champion))];
+  const unseen = items.filter((item) => item.part === 'judge');
+  const datasetId = await storeJudge(stores, project, example, unseen);
+  return judge(stores, temporal, project, taskType, datasetId, champions);
+}

@@ -1,0 +1,68 @@
+import { WorkflowIdConflictPolicy, type Client } from '@temporalio/client';
+import { prefixed, TASK_QUEUES, workflowId, WORKFLOWS } from '../../contracts/names.ts';
+import type { JsonObject } from '../../contracts/records.ts';
+import { compileGenome } from '../../core/evolution/compile.ts';
+import { createFabric } from '../../fabric/index.ts';
+import type { Stores, TaskTypeDocument } from '../../stores/index.ts';
+import type { DemoExample } from './example.ts';
+
+/**
+ * Registers the example's task type, publishes its first agent and lets it serve. Doing so again changes nothing.
+ * Returns the id of the baseline's version.
+ */
+export async function installExample(stores: Stores, project: string, example: DemoExample): Promise<string> {
+  const { taskType, baseline } = example;
+  await stores.taskTypes.put(project, taskType as unknown as TaskTypeDocument);
+  const module = compileGenome(baseline.genome);
+  const fabric = createFabric({ poolSize: 1, resolve: (sha256) => stores.artifacts.get({ sha256 }) });
+  try {
+    const published = await fabric.publish(module, {
+      abi: 'chimera:agent@1',
+      description: baseline.description,
+      capabilities: [],
+      models: {},
+      limits: {},
+      engine: 'any',
+    });
+    const artifact = await stores.artifacts.put(module, { kind: 'agent' });
+    await stores.agents.putVersion(
+      project,
+      {
+        id: published.id,
+        agent: baseline.agent,
+        module: artifact,
+        manifest: published.manifest,
+        genome: baseline.genome as unknown as JsonObject,
+        parents: [],
+      },
+      { type: 'agent.published', actor: 'install', subject: published.id, details: { agent: baseline.agent } },
+    );
+    if ((await stores.deployments.current(project, taskType.name)) === undefined) {
+      await stores.deployments.initial(project, taskType.name, published.id, {
+        type: 'deployment.initial',
+        actor: 'install',
+        subject: taskType.name,
+        details: { champion: published.id },
+      });
+    }
+    return published.id;
+  } finally {
+    fabric.close();
+  }
+}
+
+/** Starts the monitor of a stream, where it does not run yet. */
+export async function watchStream(
+  temporal: Client,
+  project: string,
+  taskType: string,
+  queuePrefix = '',
+): Promise<void> {
+  await temporal.workflow.start(WORKFLOWS.streamMonitor, {
+    workflowId: workflowId.streamMonitor(project, taskType),
+    workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+    taskQueue: prefixed(queuePrefix, TASK_QUEUES.workflows),
+    args: [{ project, taskType }],
+    staticSummary: `watches the stream of ${taskType}`,
+  });
+}
