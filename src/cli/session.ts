@@ -2,7 +2,7 @@ import { Client, Connection } from '@temporalio/client';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ChimeraClient } from '../client/index.ts';
-import { loadConfig, type Config } from '../config/config.ts';
+import { describeConfig, loadConfig, type Config, type SettingReport } from '../config/config.ts';
 import { temporalConnection } from '../config/temporal.ts';
 import { ChimeraError } from '../contracts/errors.ts';
 import { status, type StackStatus } from '../devstack/status.ts';
@@ -48,8 +48,9 @@ export class Session {
     this.#options = options;
   }
 
-  get options(): GlobalOptions {
-    return this.#options;
+  /** Every setting with its value and where it came from. */
+  settings(): SettingReport[] {
+    return describeConfig({ flags: this.#options, env: this.#env });
   }
 
   get json(): boolean {

@@ -96,17 +96,47 @@ describe('cli: help and exit codes', () => {
     ['an unknown command', ['frobnicate'], EXIT.usage, /unknown command 'frobnicate'/],
     ['an unknown option', ['submit', '--colour'], EXIT.usage, /unknown option '--colour'/],
     ['a missing argument', ['task', 'show'], EXIT.usage, /missing required argument 'id'/],
-    ['an option that must be a number', ['ledger', '--limit', 'many', '--database-url', 'postgres://x@127.0.0.1:1/x'], EXIT.usage, /--limit: must be a whole number, not many/],
+    [
+      'an option that must be a number',
+      ['ledger', '--limit', 'many', '--database-url', 'postgres://x@127.0.0.1:1/x'],
+      EXIT.usage,
+      /--limit: must be a whole number, not many/,
+    ],
     ['a missing task type', ['submit'], EXIT.usage, /--task-type: is required/],
     ['two verdicts at once', ['feedback', 't', '--right', '--wrong'], EXIT.usage, /give one of --right/],
     ['a verdict about nothing', ['feedback', '--right'], EXIT.usage, /give a task or --key/],
-    ['a demonstration that is not JSON', ['feedback', 't', '--demonstration', '{'], EXIT.usage, /not JSON: --demonstration/],
-    ['settings that are no object', ['cycle', 'start', '--task-type', 'x', '--settings', '[1]'], EXIT.usage, /--settings: must be a JSON object/],
-    ['a file that is not there', ['task-types', 'register', '/nonexistent.json'], EXIT.usage, /there is no file \/nonexistent\.json/],
-    ['a wrong configuration', ['status', '--gateway-port', '99999'], EXIT.usage, /flag --gateway-port: must be 0 to 65535/],
+    [
+      'a demonstration that is not JSON',
+      ['feedback', 't', '--demonstration', '{'],
+      EXIT.usage,
+      /not JSON: --demonstration/,
+    ],
+    [
+      'settings that are no object',
+      ['cycle', 'start', '--task-type', 'x', '--settings', '[1]'],
+      EXIT.usage,
+      /--settings: must be a JSON object/,
+    ],
+    [
+      'a file that is not there',
+      ['task-types', 'register', '/nonexistent.json'],
+      EXIT.usage,
+      /there is no file \/nonexistent\.json/,
+    ],
+    [
+      'a wrong configuration',
+      ['status', '--gateway-port', '99999'],
+      EXIT.usage,
+      /flag --gateway-port: must be 0 to 65535/,
+    ],
     ['nothing that runs', ['agents', 'list'], EXIT.unreachable, /PostgreSQL is not reachable[\s\S]*chimera up/],
     ['no Temporal', ['apply'], EXIT.unreachable, /Temporal is not reachable/],
-    ['no API', ['task', 'show', 't', '--url', 'http://127.0.0.1:1'], EXIT.unreachable, /not reachable at http:\/\/127\.0\.0\.1:1/],
+    [
+      'no API',
+      ['task', 'show', 't', '--url', 'http://127.0.0.1:1'],
+      EXIT.unreachable,
+      /not reachable at http:\/\/127\.0\.0\.1:1/,
+    ],
   ];
   for (const [what, argv, code, says] of table)
     it(`refuses ${what}`, async () => {
@@ -137,7 +167,10 @@ describe('cli: help and exit codes', () => {
 
     it('finds its Node from anywhere and through a link', () => {
       symlinkSync(LAUNCHER, join(folder, 'linked'));
-      const out = execFileSync(join(folder, 'linked'), ['keys', '--help'], { cwd: '/', env: { PATH: '/usr/bin:/bin' } });
+      const out = execFileSync(join(folder, 'linked'), ['keys', '--help'], {
+        cwd: '/',
+        env: { PATH: '/usr/bin:/bin' },
+      });
       assert.match(out.toString(), /Usage: chimera keys/);
     });
 

@@ -28,7 +28,9 @@ describe('cli: worker processes', () => {
   const READY = `process.send({ type: 'ready' }); setInterval(() => {}, 1000);`;
 
   it('resolves when all are ready, gives them their environment, and stops them', async () => {
-    group = await startWorkers(options(`console.log('hello from', process.env.PLACE);\n${READY}`, { count: 2, env: { PLACE: 'here' } }));
+    group = await startWorkers(
+      options(`console.log('hello from', process.env.PLACE);\n${READY}`, { count: 2, env: { PLACE: 'here' } }),
+    );
     const { pids } = group;
     assert.equal(pids.length, 2);
     assert.ok(pids.every((pid) => isAlive(pid)));

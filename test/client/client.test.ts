@@ -89,7 +89,14 @@ describe('client', () => {
   });
 
   it('waits as Retry-After says', async () => {
-    replies = [json(429, { error: { code: 'CHIMERA_RATE_LIMITED', message: 'slow', action: 'wait', requestId: 'r' } }, { 'retry-after': '0' }), json(200, {})];
+    replies = [
+      json(
+        429,
+        { error: { code: 'CHIMERA_RATE_LIMITED', message: 'slow', action: 'wait', requestId: 'r' } },
+        { 'retry-after': '0' },
+      ),
+      json(200, {}),
+    ];
     await client.getTask('t');
     assert.equal(seen.length, 2);
   });

@@ -33,6 +33,7 @@ export interface Platform {
   readonly apiKey: string;
   readonly gateway: FastifyInstance;
   readonly baseUrl: string;
+  readonly databaseUrl: string;
   readonly client: ChimeraClient;
   /** A call with the key, unless `headers` say otherwise. */
   call(
@@ -91,6 +92,7 @@ export async function startPlatform(config: GatewayConfig = {}): Promise<Platfor
     apiKey,
     gateway,
     baseUrl,
+    databaseUrl: database.url,
     client: new ChimeraClient({ baseUrl, apiKey, retry: { initialMs: 10 } }),
     call: (method, path, body, headers) =>
       fetch(baseUrl + path, {

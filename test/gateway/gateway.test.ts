@@ -42,7 +42,9 @@ describe('gateway', function () {
     const task = await submit({ payload: { text: 'hello' }, key: 'first', priority: 2 });
     assert.equal(task.state, 'accepted');
     assert.deepEqual(task.routing, { epoch: 0, served: CHAMPION });
-    const described = await platform.temporal.workflow.getHandle(taskWorkflowId({ project: PROJECT, key: 'first' })).describe();
+    const described = await platform.temporal.workflow
+      .getHandle(taskWorkflowId({ project: PROJECT, key: 'first' }))
+      .describe();
     assert.equal(described.type, WORKFLOWS.task);
     assert.equal(described.taskQueue, `${platform.queuePrefix}chimera-workflows`);
     assert.equal(described.priority?.priorityKey, 2);
@@ -55,7 +57,11 @@ describe('gateway', function () {
     const first = await submit({ payload: { text: 'one' }, key: 'same' });
     const again = await submit({ payload: { text: 'one' } }, '/v1/tasks', { 'idempotency-key': 'same' });
     assert.equal(again.taskId, first.taskId);
-    const other = await platform.call('POST', '/v1/tasks', '{"taskType":"labels","key":"same","payload":{"text":"two"}}');
+    const other = await platform.call(
+      'POST',
+      '/v1/tasks',
+      '{"taskType":"labels","key":"same","payload":{"text":"two"}}',
+    );
     assert.equal(other.status, 409);
   });
 
@@ -160,7 +166,9 @@ describe('gateway', function () {
         [items[1]!, items[0]!],
         [items[0]!, { payload: { text: 'z' }, key: 'q' }],
       ])
-        await assert.rejects(platform.client.submitBatch('labels', other, { key: 'twice' }), { name: 'ChimeraApiError' });
+        await assert.rejects(platform.client.submitBatch('labels', other, { key: 'twice' }), {
+          name: 'ChimeraApiError',
+        });
       assert.equal(await platform.stores.tasks.nextOrdinal(PROJECT, 'labels'), before);
     });
 
@@ -214,7 +222,9 @@ describe('gateway', function () {
         execution(await platform.client.getTask(second!.taskId), { status: 'failed', output: undefined, reason }),
       ]);
       const seen: number[] = [];
-      const whole = await platform.client.waitForBatch(accepted.batchId, { onProgress: ({ resolved }) => seen.push(resolved) });
+      const whole = await platform.client.waitForBatch(accepted.batchId, {
+        onProgress: ({ resolved }) => seen.push(resolved),
+      });
       assert.deepEqual([whole.resolved, whole.failed, whole.done], [2, 1, true]);
       assert.deepEqual(seen, [2]);
     });
@@ -223,9 +233,18 @@ describe('gateway', function () {
   it('lists dead letters and drives them again', async () => {
     const task = await submit({ payload: { text: 'dies' }, key: 'dies' });
     const { taskId, ordinal } = task;
-    await platform.stores.deadLetters.put(PROJECT, { taskId, taskType: 'labels', ordinal, code: 'X', reason: 'no disk' });
+    await platform.stores.deadLetters.put(PROJECT, {
+      taskId,
+      taskType: 'labels',
+      ordinal,
+      code: 'X',
+      reason: 'no disk',
+    });
     assert.deepEqual((await platform.client.getTask(taskId)).reason, { code: 'X', message: 'no disk' });
-    assert.deepEqual((await platform.client.deadLetters()).map((letter) => letter.taskId), [taskId]);
+    assert.deepEqual(
+      (await platform.client.deadLetters()).map((letter) => letter.taskId),
+      [taskId],
+    );
     assert.deepEqual(await platform.client.redrive([taskId]), [taskId]);
     assert.deepEqual(await platform.client.deadLetters(), []);
     assert.equal((await platform.client.getTask(taskId)).state, 'accepted');

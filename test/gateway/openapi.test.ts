@@ -23,7 +23,11 @@ describe('gateway: the OpenAPI document', function () {
     platform = await startPlatform();
     document = (await (await fetch(`${platform.baseUrl}/openapi.json`)).json()) as typeof document;
     operations = Object.entries(document.paths).flatMap(([path, methods]) =>
-      Object.entries(methods).map(([method, operation]): [string, string, Operation] => [path, method, operation as Operation]),
+      Object.entries(methods).map(([method, operation]): [string, string, Operation] => [
+        path,
+        method,
+        operation as Operation,
+      ]),
     );
   });
   after(() => platform?.close());

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { invalidInput } from '../../contracts/errors.ts';
 import { command, group } from '../command.ts';
 import { wholeNumber } from '../input.ts';
 import { table } from '../output.ts';
@@ -102,16 +103,13 @@ function addDeadLetterCommands(program: Command, session: Session): void {
   command<{ all?: boolean }, [string[]]>(letters, session, {
     name: 'redrive [tasks...]',
     summary: 'run dead tasks again',
-    description: 'Runs dead tasks again, with their routing as admitted. Names them, or --all.',
+    description: 'Runs dead tasks again, with their routing as admitted. Name them, or give --all.',
     options: [['--all', 'every one of the project']],
     examples: ['dead-letters redrive 3f0c9a…', 'dead-letters redrive --all'],
     run: async (current, { all = false }, tasks) => {
-      // Nothing named means nothing done: all of them must be asked for.
-      const redriven = all
-        ? await current.client().redrive()
-        : tasks.length > 0
-          ? await current.client().redrive(tasks)
-          : [];
+      if (all === tasks.length > 0)
+        throw invalidInput('the command line', [{ path: '', message: 'name the tasks, or give --all' }]);
+      const redriven = await current.client().redrive(all ? undefined : tasks);
       current.print({ redriven }, () => `${redriven.length} tasks run again`);
     },
   });

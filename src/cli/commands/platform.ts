@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { describeConfig } from '../../config/config.ts';
 import { doctor } from '../../devstack/doctor.ts';
 import { stopRunning, type StackStatus } from '../../devstack/status.ts';
 import { applyManifest, type Change } from '../../manifest/apply.ts';
@@ -206,7 +205,7 @@ function statusText({ home, stack, queues = [], waiting = [] }: StatusReport): s
 
 async function runDoctor(session: Session, { settings = false }: { settings?: boolean }): Promise<ExitCode | void> {
   const checks = await doctor(session.config);
-  const shown = settings ? describeConfig({ flags: session.options }) : [];
+  const shown = settings ? session.settings() : [];
   session.print({ checks, ...(settings ? { settings: shown } : {}) }, () =>
     [
       ...checks.map(

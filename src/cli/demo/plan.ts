@@ -95,7 +95,10 @@ async function send(
     onProgress: (view) => onEvent({ kind: 'progress', label, done: at + view.resolved, total }),
   });
   await client.feedbackMany(
-    items.map((item) => ({ key: key(item), feedback: { kind: 'demonstration' as const, value: { ...item.expected } } })),
+    items.map((item) => ({
+      key: key(item),
+      feedback: { kind: 'demonstration' as const, value: { ...item.expected } },
+    })),
   );
 }
 
@@ -138,7 +141,9 @@ async function improve(
     shown = text;
     if (view.state !== 'running') {
       if (view.state !== 'completed') {
-        throw new ChimeraError('CHIMERA_INTERNAL', { why: `cycle ${number} ${view.state}: ${view.error ?? 'no reason given'}` });
+        throw new ChimeraError('CHIMERA_INTERNAL', {
+          why: `cycle ${number} ${view.state}: ${view.error ?? 'no reason given'}`,
+        });
       }
       break;
     }
