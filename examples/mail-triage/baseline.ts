@@ -1,3 +1,6 @@
+import type { Genome } from '../../src/core/evolution/genome.ts';
+import { mailTriage } from './task-type.ts';
+
 /** An agent as plain data: an answer that hangs on one feature. What a user has before anything is learned. */
 export interface KeywordRule {
   readonly agent: string;
@@ -24,4 +27,23 @@ export const keywordRule: KeywordRule = {
   threshold: 3,
   then: 'spam',
   otherwise: 'ham',
+};
+
+/** {@link keywordRule} as a decision program. "At or above" a whole number is "above" the half before it. */
+export const baselineGenome: Genome = {
+  labels: ['ham', 'spam'],
+  rules: [
+    {
+      when: [
+        {
+          feature: mailTriage.features.findIndex(({ name }) => name === keywordRule.feature),
+          op: '>',
+          threshold: keywordRule.threshold - 0.5,
+        },
+      ],
+      then: { label: keywordRule.then },
+    },
+  ],
+  otherwise: { label: keywordRule.otherwise },
+  default: keywordRule.otherwise,
 };

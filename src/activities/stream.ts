@@ -10,6 +10,8 @@ import type { DriftEvent, FeedbackRecord, StoredExecution, Stores } from '../sto
 const CHUNK = 500;
 /** Ordinals that one KPI window spans. */
 export const WINDOW = 100;
+/** Bound on the probability that a stream without drift ever raises an alarm. */
+export const DRIFT_ALPHA = 0.01;
 export const DRIFT_DETECTOR = 'conformal-test-martingale';
 
 /** What the monitor of a stream carries along. */
@@ -184,6 +186,7 @@ async function followDrift(
   const fresh = (from: number): DriftState =>
     createDrift({
       seed: `${project}/${type.name}/${from}`,
+      alpha: DRIFT_ALPHA,
       channels: names.map((name) => ({ name, kind: 'numeric' as const })),
     });
   const promotions = (await stores.deployments.history(project, type.name)).filter(

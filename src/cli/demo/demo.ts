@@ -71,7 +71,7 @@ async function play(
     items,
     name,
     sight: platformSight(stores, project, taskType),
-    cycle: { project, seed, minimumExamples: 40 },
+    cycle: { seed, minimumExamples: 40 },
     onEvent: (event) => printer.event(event, example.noun),
     signal,
   });

@@ -29,7 +29,7 @@ export interface PlanOptions {
   items: readonly ExampleItem[];
   sight: PlanSight;
   /** Settings of both cycles. */
-  cycle: Omit<z.input<typeof evolutionCycleInput>, 'taskType'>;
+  cycle: Omit<z.input<typeof evolutionCycleInput>, 'taskType' | 'project'>;
   /** Names this stream: the keys of its tasks begin with it. */
   name: string;
   onEvent: (event: PlanEvent) => void;

@@ -1,4 +1,4 @@
-import { ApplicationFailure, setWorkflowOptions } from '@temporalio/workflow';
+import { ApplicationFailure, setWorkflowOptions, workflowInfo } from '@temporalio/workflow';
 import { z } from 'zod';
 import { ERRORS, isChimeraError } from '../../contracts/errors.ts';
 import { parseInput } from '../../contracts/inputs.ts';
@@ -27,7 +27,13 @@ export function defineWorkflow<S extends z.ZodType, R>(
       throw asFailure(error);
     }
   };
-  setWorkflowOptions({ versioningBehavior: life === 'run' ? 'PINNED' : 'AUTO_UPGRADE' }, workflow);
+  // A child is started by its function's name.
+  Object.defineProperty(workflow, 'name', { value: name });
+  // A server refuses a behaviour from a worker that has no deployment version, as on one machine.
+  setWorkflowOptions(() => {
+    if (!workflowInfo().currentDeploymentVersion?.deploymentName) return {};
+    return { versioningBehavior: life === 'run' ? 'PINNED' : 'AUTO_UPGRADE' };
+  }, workflow);
   return workflow;
 }
 

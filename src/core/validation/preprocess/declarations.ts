@@ -25,6 +25,8 @@ export const preprocessStep = z.discriminatedUnion('op', [
     lower: z.boolean().default(false),
     maxLength: z.number().int().min(1).max(1_000_000).default(20_000),
   }),
+  /** Addresses, phone and card numbers and long digit runs become placeholders, as in curated data: agents see what models learned from. */
+  z.strictObject({ op: z.literal('redact'), fields: z.array(field).min(1).max(64) }),
   /** Joins fields to one text, for models that read one. A list becomes its items, `prefix` before each. */
   z.strictObject({
     op: z.literal('compose'),

@@ -1,5 +1,6 @@
 import { invalidInput } from '../../../contracts/errors.ts';
 import type { JsonObject, JsonValue } from '../../../contracts/records.ts';
+import { redactText } from '../../curation/redact.ts';
 import type { FeatureDeclaration, PreprocessStep } from './declarations.ts';
 import { createFeatureReader } from './features.ts';
 import { htmlToText } from './html.ts';
@@ -49,6 +50,9 @@ async function apply(step: PreprocessStep, document: JsonObject): Promise<void> 
     }
     case 'normalise':
       for (const field of step.fields) document[field] = normaliseText(textAt(document, field), step);
+      return;
+    case 'redact':
+      for (const field of step.fields) document[field] = redactText(textAt(document, field)).value;
       return;
     case 'compose':
       document[step.to] = step.parts
