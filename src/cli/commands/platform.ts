@@ -7,10 +7,10 @@ import { command } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { wholeNumber } from '../input.ts';
 import { fields, table } from '../output.ts';
+import { progressLine } from '../progress-line.ts';
 import { queueStatus, waitingForWorkers, type QueueStatus, type WaitingWorkflow } from '../queue-status.ts';
 import { GATEWAY_URL, type Session } from '../session.ts';
 import { untilInterrupted } from '../signals.ts';
-import type { PlatformProgress } from '../platform.ts';
 
 export function addPlatformCommands(program: Command, session: Session): void {
   program.commandsGroup('Platform:');
@@ -80,33 +80,11 @@ export function addPlatformCommands(program: Command, session: Session): void {
     examples: ['demo', 'demo --mails 300 --exit'],
     run: async (current, { exit = false, mails, seed = 'chimera' }) => {
       // Loaded when asked for: no other command needs the example.
-      const { runDemo } = (await import(DEMO)) as DemoModule;
+      const { runDemo } = await import('../demo/demo.ts');
       const count = wholeNumber('--mails', mails, 0);
       return runDemo({ session: current, exit, seed, ...(count === 0 ? {} : { mails: count }) });
     },
   });
-}
-
-const DEMO = new URL('../demo/demo.ts', import.meta.url).href;
-
-export interface DemoOptions {
-  readonly session: Session;
-  /** End when it is done instead of running on until Ctrl-C. */
-  readonly exit: boolean;
-  readonly seed: string;
-  /** Use so many mails only. */
-  readonly mails?: number;
-}
-
-interface DemoModule {
-  runDemo(options: DemoOptions): Promise<ExitCode | void>;
-}
-
-/** One line of progress a part. */
-export function progressLine({ part, state, message, ms }: PlatformProgress): string {
-  const sign = { working: '·', ready: '✓', warning: '!', stopped: '■' }[state];
-  const time = ms === undefined ? '' : `  ${(ms / 1000).toFixed(1)} s`;
-  return `${sign} ${part.padEnd(9)} ${message}${time}`;
 }
 
 async function up(session: Session): Promise<void> {

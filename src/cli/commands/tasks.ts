@@ -17,7 +17,7 @@ export function addTaskCommands(program: Command, session: Session): void {
       name: 'submit [file]',
       summary: 'submit one task',
       description:
-        'Submits one task. The file (default: standard input) holds its payload as JSON, or with --field the text that becomes that field of the payload, for example a raw mail. Exits with 1 when the task failed.',
+        'Submits one task. The file (default: standard input) holds its payload as JSON, or with --field the text that becomes that field of the payload, for example a raw mail. With --wait it exits with 1 when the task failed or was not done in time.',
       options: [
         ['--task-type <name>', 'task type'],
         ['--key <key>', 'idempotency key: the same key again is the same task'],
@@ -93,7 +93,10 @@ async function submit(
   const client = session.client();
   const view = options.wait === true ? await client.submitAndWait(task, { timeoutMs }) : await client.submit(task);
   session.print(view, taskText);
-  return view.state === 'failed' || view.state === 'dead' ? EXIT.failed : undefined;
+  if (options.wait !== true || view.state === 'completed') return undefined;
+  if (view.state !== 'failed' && view.state !== 'dead')
+    session.io.err(`not done after ${timeoutMs / 1000} s; chimera task show ${view.taskId} looks again\n`);
+  return EXIT.failed;
 }
 
 function textOf(bytes: Buffer): string {

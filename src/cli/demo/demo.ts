@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { ChimeraClient } from '../../client/index.ts';
 import type { EvaluationDocument } from '../../activities/evaluation.ts';
 import { renderDemoReport } from '../../report/demo.ts';
-import type { DemoOptions } from '../commands/platform.ts';
-import { progressLine } from '../commands/platform.ts';
+import type { Session } from '../session.ts';
+import { progressLine } from '../progress-line.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import { startPlatform, type Platform } from '../platform.ts';
 import { untilInterrupted } from '../signals.ts';
@@ -18,6 +18,15 @@ import { platformSight } from './sight.ts';
 import { summaryText } from './summary.ts';
 
 const EXAMPLE = 'mail-triage';
+
+export interface DemoOptions {
+  readonly session: Session;
+  /** End when it is done instead of running on until Ctrl-C. */
+  readonly exit: boolean;
+  readonly seed: string;
+  /** Use so many mails only. */
+  readonly mails?: number;
+}
 
 /** The whole loop on real data: see the README for what it shows. */
 export async function runDemo({ session, exit, seed, mails }: DemoOptions): Promise<ExitCode | void> {
