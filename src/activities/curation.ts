@@ -31,7 +31,9 @@ export interface CurationActivities {
 const LIMIT = 50_000;
 /** Ordinals that are read and prepared at a time. */
 const CHUNK = 1000;
-const SHARES = { train: 0.7, validation: 0.18, test: 0.12 };
+/** How examples of the stream as it is now are split; and those from before the last drift, which mostly train. */
+const RECENT_SHARES = { train: 0.66, validation: 0.2, test: 0.14 };
+const OLDER_SHARES = { train: 0.85, validation: 0.1, test: 0.05 };
 
 /** A resolved task that shows the right answer. */
 interface Labelled extends GoldenCandidate {
@@ -42,6 +44,12 @@ interface Labelled extends GoldenCandidate {
 }
 
 export function createCurationActivities({ stores, fabric }: ActivityDeps): CurationActivities {
+  /** Where the stream as it is now begins: at the last drift, else at its start. */
+  async function recentFrom(project: string, taskType: string, upto: number): Promise<number> {
+    const drift = (await stores.kpi.driftEvents(project, taskType)).findLast(({ ordinal }) => ordinal < upto);
+    return drift?.ordinal ?? 0;
+  }
+
   async function labelled(
     project: string,
     type: TaskType,
@@ -110,7 +118,15 @@ export function createCurationActivities({ stores, fabric }: ActivityDeps): Cura
             expected,
             ...(label === undefined ? {} : { label }),
           })),
-          { taskType: `${type.name}@${type.version}`, seed, split: { by: 'hash', shares: SHARES } },
+          {
+            taskType: `${type.name}@${type.version}`,
+            seed,
+            split: {
+              by: 'hash',
+              shares: OLDER_SHARES,
+              recent: { fromOrdinal: await recentFrom(project, taskType, upto), shares: RECENT_SHARES },
+            },
+          },
         );
         const examples: DatasetExample[] = (['train', 'validation', 'test'] as const)
           .flatMap((split) =>

@@ -8,6 +8,7 @@ import {
   type ClassificationReport,
   type LabelPair,
 } from '../core/kpi/confusion.ts';
+import type { Datasheet } from '../core/curation/dataset.ts';
 import { valueAt } from '../core/kpi/pointer.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
 import type { Stores } from '../stores/index.ts';
@@ -95,6 +96,13 @@ const answers = (evaluation: EvaluationDocument, of: VersionEvaluation): LabelPa
 export function createEvaluationActivities(deps: ActivityDeps): EvaluationActivities {
   const { stores, fabric } = deps;
 
+  /** The ordinal from which a dataset counts its examples as recent. */
+  async function recentOf(project: string, datasetId: string): Promise<number> {
+    const dataset = await stores.datasets.get(project, datasetId);
+    const { settings } = (dataset?.datasheet ?? {}) as unknown as Partial<Datasheet>;
+    return settings?.split.recent?.fromOrdinal ?? 0;
+  }
+
   return {
     async evaluateAgents({ project, taskType, seed, datasetId, split, agentVersions }) {
       return heartbeating(async (signal, note) => {
@@ -163,10 +171,14 @@ export function createEvaluationActivities(deps: ActivityDeps): EvaluationActivi
       if (before === undefined)
         throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'judgement of version', name: champion });
       const { labels, positive } = type.scorer;
+      const recentFrom = await recentOf(project, document.datasetId);
+      const isRecent = document.ordinals.map((ordinal) => ordinal >= recentFrom);
+      const recent = <T>(values: readonly T[]): T[] => values.filter((_, i) => isRecent[i]);
       const judged = finalists.flatMap((version) => {
         const own = of(version);
         if (own === undefined) return [];
-        const gain = comparePaired(answers(document, own), answers(document, before), {
+        // Better at what comes in now: a champion from before a drift is still good at what came in then.
+        const gain = comparePaired(recent(answers(document, own)), recent(answers(document, before)), {
           labels,
           positive,
           seed: evaluation,

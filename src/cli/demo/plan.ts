@@ -145,6 +145,8 @@ async function improve(
           why: `cycle ${number} ${view.state}: ${view.error ?? 'no reason given'}`,
         });
       }
+      const { text: outcome } = (view.result ?? {}) as { text?: string };
+      onEvent({ kind: 'cycle', number, view, text: outcome ?? 'done' });
       break;
     }
     const rollout = view.phase === 'rollout' ? await sight.rollout() : undefined;

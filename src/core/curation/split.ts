@@ -20,6 +20,12 @@ export interface SplitSettings {
   readonly by: 'ordinal' | 'hash';
   readonly seed: string;
   readonly shares: Readonly<Record<Split, number>>;
+  /**
+   * By hash: other shares for groups that begin at this ordinal or later, usually more to judge by where the stream has
+   * changed. Training's share and training's with validation's must not be larger than in `shares`, so that an example
+   * that was trained on while it was recent is never judged on when it is old.
+   */
+  readonly recent?: { readonly fromOrdinal: number; readonly shares: Readonly<Record<Split, number>> } | undefined;
   /** Examples at least this alike (Jaccard) belong to one group. Default 0.6. */
   readonly groupThreshold?: number | undefined;
 }
@@ -55,13 +61,27 @@ export function splitExamples(examples: readonly Fingerprinted[], settings: Spli
   return { splits, crossing, groups: [...members.values()].filter((size) => size > 1).length };
 }
 
-function checkShares({ shares }: SplitSettings): void {
+function checkShares({ shares, recent }: SplitSettings): void {
+  const problems = shareProblems('/shares', shares);
+  if (recent !== undefined) {
+    problems.push(...shareProblems('/recent/shares', recent.shares));
+    const later = recent.shares;
+    if (later.train > shares.train || later.train + later.validation > shares.train + shares.validation)
+      problems.push({
+        path: '/recent/shares',
+        message: 'must not train or validate on more than the older examples do',
+      });
+  }
+  if (problems.length > 0) throw invalidInput('the split', problems);
+}
+
+function shareProblems(path: string, shares: Readonly<Record<Split, number>>): Problem[] {
   const problems: Problem[] = [];
   for (const split of SPLITS)
-    if (!(shares[split] >= 0)) problems.push({ path: `/shares/${split}`, message: 'must be at least 0' });
+    if (!(shares[split] >= 0)) problems.push({ path: `${path}/${split}`, message: 'must be at least 0' });
   const sum = shares.train + shares.validation + shares.test;
-  if (Math.abs(sum - 1) > 1e-9) problems.push({ path: '/shares', message: `must add to 1, not to ${sum}` });
-  if (problems.length > 0) throw invalidInput('the split', problems);
+  if (Math.abs(sum - 1) > 1e-9) problems.push({ path, message: `must add to 1, not to ${sum}` });
+  return problems;
 }
 
 const splitAt = (position: number, shares: Readonly<Record<Split, number>>): Split =>
@@ -74,14 +94,15 @@ function byTime(count: number, { shares }: SplitSettings): (i: number) => Split 
 function byHash(
   ordered: readonly Fingerprinted[],
   groups: readonly number[],
-  { seed, shares }: SplitSettings,
+  { seed, shares, recent }: SplitSettings,
 ): (i: number) => Split {
   const draws = new Map<number, Split>();
   for (const group of groups) {
     if (draws.has(group)) continue;
-    // Drawn from the content, not the ordinal: the same example goes the same way in every dataset of this seed.
-    const content = ordered[group]!.contentHash;
-    draws.set(group, splitAt(stream(seed, 0, 0, `split/${content}`).uniform(), shares));
+    // Drawn from the content, not the ordinal: the same example has the same draw in every dataset of this seed.
+    const { contentHash, example } = ordered[group]!;
+    const own = recent !== undefined && example.ordinal >= recent.fromOrdinal ? recent.shares : shares;
+    draws.set(group, splitAt(stream(seed, 0, 0, `split/${contentHash}`).uniform(), own));
   }
   return (i) => draws.get(groups[i]!)!;
 }

@@ -232,6 +232,13 @@ const REASONS: Record<RolloutReason, string> = {
   'not-shown-better': 'rolled back: not shown better',
 };
 
+function costText({ championCost, challengerCost }: RolloutState): string {
+  if (championCost === challengerCost) return 'at the same cost';
+  if (challengerCost < championCost) return `at ${(100 * (1 - challengerCost / championCost)).toFixed(0)} % less cost`;
+  const more = challengerCost / championCost;
+  return more < 10 ? `at ${(100 * (more - 1)).toFixed(0)} % more cost` : 'where the champion cost next to nothing';
+}
+
 /** Why the rollout stands where it stands. */
 export function explainRollout(state: RolloutState): RolloutExplanation {
   const { settings, decision, pairs, wins, losses } = state;
@@ -254,6 +261,6 @@ export function explainRollout(state: RolloutState): RolloutExplanation {
   const values = evidence.map((e) => `${e.path} ${e.eValue.toPrecision(3)} of ${e.needed.toPrecision(3)}`).join(', ');
   const text =
     `${head}. ${pairs} of at most ${settings.cap} paired tasks: the challenger fixed ${wins} and broke ${losses} ` +
-    `(${points}), and cost ${(100 * saving).toFixed(0)} % less. Evidence: ${values}.`;
+    `(${points}), ${costText(state)}. Evidence: ${values}.`;
   return { decision, pairs, unscorable: state.unscorable, wins, losses, effect, saving, evidence, text };
 }
