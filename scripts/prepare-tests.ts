@@ -1,0 +1,13 @@
+import { defaultCacheDir } from '../src/config/paths.ts';
+import { findTemporal } from '../src/devstack/temporal-binary.ts';
+import { workflowBundle } from '../src/workers/bundle.ts';
+
+/**
+ * What the tests need and is made once a machine or once a change: the Temporal server's binary (a Go build of some minutes
+ * where it cannot be downloaded) and the workflow bundle. Neither fits into the time of a single test.
+ */
+const cacheDir = defaultCacheDir(process.env);
+const onLine = (line: string): void => void process.stderr.write(`${line}\n`);
+const temporal = await findTemporal({ cacheDir, onLine });
+onLine(`temporal ${temporal.version} (${temporal.source})`);
+await workflowBundle(cacheDir, () => onLine('bundling the workflows'));
