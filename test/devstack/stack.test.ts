@@ -1,3 +1,4 @@
+import { createServer } from 'node:net';
 import { Client, Connection } from '@temporalio/client';
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
@@ -59,7 +60,11 @@ describe('the embedded stack', () => {
 
   it('comes up healthy, shows itself to other processes, and stops cleanly', async () => {
     const progress: Progress[] = [];
+    // Nobody else may come to the usual port between two starts: this stack's first one must choose another.
+    const usual = createServer().on('error', () => undefined);
+    await new Promise<void>((resolve) => usual.listen(7233, '127.0.0.1', resolve).on('error', () => resolve()));
     stack = await startStack(config, { supervise: false, onProgress: (line) => progress.push(line) });
+    usual.close();
     const [{ encoding, collation }] = (await query(
       stack.databaseUrl,
       `SELECT pg_encoding_to_char(encoding) AS encoding, datcollate AS collation FROM pg_database WHERE datname = 'chimera'`,
