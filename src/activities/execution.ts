@@ -1,6 +1,6 @@
 import { ChimeraError, isChimeraError } from '../contracts/errors.ts';
 import { failpoint } from '../contracts/failpoint.ts';
-import type { JsonValue, TaskRecord } from '../contracts/records.ts';
+import type { JsonValue, TaskRecord, TaskState } from '../contracts/records.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
 import type { ActivityDeps } from './deps.ts';
 import { heartbeating } from './heartbeat.ts';
@@ -25,7 +25,10 @@ export interface ShardResult {
 export interface ExecutionActivities {
   /** Runs an accepted task with every version of its routing and stores the executions. Running it again changes nothing. */
   executeTask(input: { project: string; taskId: string }): Promise<TaskResult>;
-  /** Runs what is left of a shard: the tasks of a batch with ordinals in [from, to). */
+  /**
+   * Runs what is left of a shard: the tasks of a batch with ordinals in [from, to). The result counts the whole shard,
+   * what an earlier attempt ran included.
+   */
   executeShard(input: {
     project: string;
     batchId: string;
@@ -58,6 +61,18 @@ export function createExecutionActivities(deps: ActivityDeps): ExecutionActiviti
     failpoint('execution.stored');
     const served = rows.filter((row) => row.role === 'served');
     return { executed: served.length, failed: served.filter((row) => row.status === 'failed').length };
+  }
+
+  /** What has become of the tasks of a shard, whichever attempt ran them. */
+  async function shardResult(
+    project: string,
+    taskType: string,
+    { batchId, from, to }: { batchId: string; from: number; to: number },
+  ): Promise<ShardResult> {
+    const tasks = await stores.tasks.summaries(project, taskType, from, to);
+    const count = (...states: TaskState[]): number =>
+      tasks.filter((task) => task.batchId === batchId && states.includes(task.state)).length;
+    return { executed: count('completed', 'failed'), failed: count('failed', 'dead') };
   }
 
   /** A chunk that brought its sandbox down, task by task: only the culprit becomes a dead letter. */
@@ -132,7 +147,7 @@ export function createExecutionActivities(deps: ActivityDeps): ExecutionActiviti
             note(total);
           }
         }
-        return total;
+        return shardResult(project, taskType, { batchId, from, to });
       });
     },
   };

@@ -1,11 +1,11 @@
 import { ApplicationFailure, isCancellation } from '@temporalio/workflow';
-import { taskInput } from '../contracts/inputs.ts';
+import { taskInput, type TaskInput } from '../contracts/inputs.ts';
 import { invalidInput } from '../contracts/errors.ts';
 import type { TaskResult } from '../activities/execution.ts';
 import { activities } from './lib/activities.ts';
 import { defineWorkflow } from './lib/define.ts';
 import { rootCause } from './lib/failures.ts';
-import { createStory } from './lib/story.ts';
+import { createStory, type Story } from './lib/story.ts';
 import { io, oneTask } from './options.ts';
 
 /**
@@ -14,29 +14,42 @@ import { io, oneTask } from './options.ts';
  * A task that no attempt can run becomes a dead letter with its reason.
  */
 export const taskWorkflow = defineWorkflow('taskWorkflow', 'run', taskInput, async (input): Promise<TaskResult> => {
-  const taskId = input.taskId ?? (await acceptFromUi(input));
+  const { project } = input;
+  const { taskId, story } =
+    input.taskId === undefined ? await acceptFromUi(input) : { taskId: input.taskId, story: undefined };
   try {
-    return await activities(oneTask()).executeTask({ project: input.project, taskId });
+    const result = await activities(oneTask()).executeTask({ project, taskId });
+    story?.now(describeResult(result), result.status);
+    return result;
   } catch (error) {
     if (isCancellation(error)) throw error;
     const { code, message } = rootCause(error);
-    await activities(io('dead letter')).buryTask({ project: input.project, taskId, code, reason: message });
+    await activities(io('dead letter')).buryTask({ project, taskId, code, reason: message });
+    story?.now(`dead letter: ${message}`, 'dead');
     throw ApplicationFailure.nonRetryable(message, code, { taskId });
   }
 });
 
-async function acceptFromUi(input: ReturnType<typeof taskInput.parse>): Promise<string> {
+function describeResult({ ordinal, status, reason, agentVersion }: TaskResult): string {
+  const who = `task ${ordinal} by version ${agentVersion.slice(0, 8)}`;
+  return reason === undefined ? `${status}: ${who}` : `${status}: ${who}, ${reason.code}: ${reason.message}`;
+}
+
+/** A task from the Temporal UI. Only such a run tells its story: to the low-latency path it would be a cost. */
+async function acceptFromUi(input: TaskInput): Promise<{ taskId: string; story: Story }> {
   if (input.taskType === undefined || input.payload === undefined) {
     throw invalidInput('the input of taskWorkflow', [
       { path: '', message: 'give either taskId, or taskType and payload' },
     ]);
   }
-  createStory({ project: input.project, taskType: input.taskType, layer: 'execution' });
+  const story = createStory({ project: input.project, taskType: input.taskType, layer: 'execution' });
+  story.now('accepting the task', 'accepting');
   const { taskId } = await activities(io('accept the task')).acceptTask({
     project: input.project,
     taskType: input.taskType,
     payload: input.payload,
     ...(input.key === undefined ? {} : { key: input.key }),
   });
-  return taskId;
+  story.now('running the task', 'running');
+  return { taskId, story };
 }
