@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict';
+import { fileURLToPath } from 'node:url';
+import { NativeConnection, Worker } from '@temporalio/worker';
+import { createActivities } from '../../src/activities/index.ts';
+import { prefixed, TASK_QUEUES } from '../../src/contracts/names.ts';
+import { Code, I32 } from '../../src/core/wasm/code.ts';
+import { createFabric } from '../../src/fabric/index.ts';
+import { deviceCounts } from '../../src/manifest/manifest.ts';
+import type { BatchResult } from '../../src/workflows/task-batch.ts';
+import { agentModule, answering, result, text } from '../fabric/agents.ts';
+import {
+  attributesOf,
+  failureOf,
+  fatten,
+  openPlatform,
+  sharedPlatform,
+  stateText,
+  until,
+  type TestPlatform,
+} from '../helpers/platform.ts';
+import { notes, openScene, RIGHT } from './scene.ts';
+
+const payloads = (count: number) => notes(count).map(({ payload }) => payload);
+
+describe('taskBatchWorkflow', () => {
+  let platform: TestPlatform;
+  before(async () => {
+    platform = await sharedPlatform();
+  });
+
+  it('runs every task of a batch once, a window of shards at a time, and says how far it is', async () => {
+    const scene = await openScene(platform, RIGHT);
+    const tasks = await scene.admit(payloads(75), { batch: 'b' });
+    const handle = await platform.start('taskBatchWorkflow', {
+      project: scene.project,
+      batchId: scene.batchId('b'),
+      shardSize: 10,
+      window: 3,
+    });
+    const expected = { batchId: scene.batchId('b'), executed: 75, failed: 0 };
+    assert.deepEqual(await handle.result(), expected);
+    const rows = await platform.stores.executions.range(scene.project, scene.taskType, 0, 100);
+    assert.deepEqual(
+      rows.map(({ taskId }) => taskId),
+      tasks.map(({ taskId }) => taskId),
+    );
+    assert.ok(rows.every((row, i) => (row.output as { label: string }).label === notes(75)[i]!.expected.label));
+    assert.equal((await platform.stores.batches.get(scene.project, scene.batchId('b')))?.state, 'completed');
+    assert.equal(await stateText(handle), '**done: 75 tasks executed, 0 failed**');
+    const { ChimeraProject, ChimeraTaskType, ChimeraLayer, ChimeraPhase } = await attributesOf(handle);
+    assert.deepEqual(
+      [ChimeraProject, ChimeraTaskType, ChimeraLayer, ChimeraPhase],
+      [scene.project, 'notes', 'distribution', 'done'],
+    );
+    const { events = [] } = await handle.fetchHistory();
+    let running = 0;
+    let most = 0;
+    for (const event of events ?? []) {
+      if (event.activityTaskScheduledEventAttributes?.activityType?.name === 'executeShard') running++;
+      if (event.activityTaskCompletedEventAttributes) running = Math.max(0, running - 1);
+      most = Math.max(most, running);
+    }
+    assert.ok(most <= 3, `${most} shards in flight`);
+    // The same batch again finds everything done.
+    assert.deepEqual(
+      await platform.execute('taskBatchWorkflow', { project: scene.project, batchId: scene.batchId('b') }),
+      expected,
+    );
+    assert.equal((await platform.stores.executions.range(scene.project, scene.taskType, 0, 100)).length, 75);
+  });
+
+  it('goes on in a new run where its history grows long, and nothing runs twice', async () => {
+    const scene = await openScene(platform, RIGHT);
+    await scene.admit(payloads(60), { batch: 'long' });
+    const input = { project: scene.project, batchId: scene.batchId('long'), shardSize: 1, window: 1 };
+    const handle = await platform.start('taskBatchWorkflow', input);
+    await fatten(handle);
+    assert.deepEqual(await handle.result(), { batchId: scene.batchId('long'), executed: 60, failed: 0 });
+    const first = platform.temporal.workflow.getHandle(
+      handle.workflowId,
+      (handle as { firstExecutionRunId?: string }).firstExecutionRunId,
+    );
+    assert.equal((await first.describe()).status.name, 'CONTINUED_AS_NEW');
+    assert.equal((await platform.stores.executions.range(scene.project, scene.taskType, 0, 100)).length, 60);
+  });
+
+  it('says which batch there is not', async () => {
+    const failure = await failureOf(await platform.start('taskBatchWorkflow', { batchId: 'nowhere' }));
+    assert.equal(failure.code, 'CHIMERA_NOT_FOUND');
+    assert.match(failure.message, /batch named nowhere/);
+  });
+
+  describe('with sandboxes that can be made to die', () => {
+    let beside: TestPlatform;
+    let native: NativeConnection;
+    before(async () => {
+      beside = await openPlatform({ beside: platform });
+      await Promise.all([beside.work('workflows'), beside.work('io')]);
+      native = await NativeConnection.connect({ address: platform.stack.temporalAddress });
+    });
+    after(() => native.close());
+
+    /** A worker of the sandbox queue on a test's own sandbox entry, which gives running shards no grace when it stops. */
+    async function sandboxWorker(entry: 'real' | 'misbehaving'): Promise<{ stop(): Promise<void> }> {
+      const fabric = createFabric({
+        poolSize: 1,
+        resolve: (sha256) => platform.stores.artifacts.get({ sha256 }),
+        ...(entry === 'real' ? {} : { entry: fileURLToPath(new URL('../fabric/sandbox-entry.ts', import.meta.url)) }),
+      });
+      const { activities } = createActivities({
+        stores: platform.stores,
+        fabric,
+        temporal: beside.temporal,
+        lendBlobs: () => ({ release() {} }),
+        deviceClasses: deviceCounts(beside.manifest),
+        deviceCosts: {},
+        queuePrefix: beside.queuePrefix,
+      });
+      const worker = await Worker.create({
+        connection: native,
+        namespace: platform.stack.namespace,
+        taskQueue: prefixed(beside.queuePrefix, TASK_QUEUES.wasm),
+        activities,
+        shutdownGraceTime: 0,
+      });
+      const run = worker.run();
+      return {
+        async stop() {
+          worker.shutdown();
+          await run;
+          fabric.close();
+        },
+      };
+    }
+
+    it('makes a dead letter of the task that brings its sandbox down; the others succeed', async () => {
+      const scene = await openScene(platform, answering('{"label":"note"}'));
+      const all = payloads(40);
+      const poison = await scene.admit(
+        all.map((payload, i) => (i === 13 ? { ...payload, misbehave: 'die' } : payload)),
+        { batch: 'poison' },
+      );
+      const worker = await sandboxWorker('misbehaving');
+      try {
+        const done = await beside.execute<BatchResult>('taskBatchWorkflow', {
+          project: scene.project,
+          batchId: scene.batchId('poison'),
+          shardSize: 20,
+        });
+        assert.deepEqual([done.executed, done.failed], [39, 1]);
+      } finally {
+        await worker.stop();
+      }
+      const letters = await platform.stores.deadLetters.list(scene.project);
+      assert.deepEqual(
+        letters.map(({ taskId, code }) => [taskId, code]),
+        [[poison[13]!.taskId, 'CHIMERA_SANDBOX_CRASHED']],
+      );
+      const { completed, dead } = await platform.stores.tasks.counts(scene.project, scene.taskType);
+      assert.deepEqual({ completed, dead }, { completed: 39, dead: 1 });
+    });
+
+    it('goes on inside a shard whose worker was shut down, and the result counts all of it', async () => {
+      // Answers after a while: two million turns of a loop.
+      const loop = new Code().i32(400_000).set(10).loop().get(10).i32(1).op('i32_sub').set(10).get(10).brIf(0).end();
+      const output = '{"label":"note"}';
+      const slow = agentModule({
+        step: result(loop, 0, 1024, output.length),
+        locals: [I32, I32, I32, I32],
+        data: [text(1024, output)],
+      });
+      const scene = await openScene(platform, slow);
+      await scene.admit(payloads(400), { batch: 'shut' });
+      const stored = async (): Promise<number> =>
+        (await platform.stores.executions.range(scene.project, scene.taskType, 0, 400)).length;
+      const first = await sandboxWorker('real');
+      const handle = await beside.start('taskBatchWorkflow', {
+        project: scene.project,
+        batchId: scene.batchId('shut'),
+        shardSize: 400,
+      });
+      await until('the first chunk', async () => (await stored()) > 0);
+      await first.stop();
+      const before = await stored();
+      assert.ok(before < 400, `${before} of 400 were done when the worker stopped`);
+      const second = await sandboxWorker('real');
+      try {
+        assert.deepEqual(await handle.result(), { batchId: scene.batchId('shut'), executed: 400, failed: 0 });
+      } finally {
+        await second.stop();
+      }
+      const rows = await platform.stores.executions.range(scene.project, scene.taskType, 0, 400);
+      assert.equal(rows.length, 400);
+      const firstTime = rows.slice(0, before).map((row) => row.storedAt);
+      assert.ok(
+        firstTime.every((at) => at <= rows[before]!.storedAt),
+        'what was stored was not run again',
+      );
+    });
+  });
+});
