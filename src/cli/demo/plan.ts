@@ -136,9 +136,10 @@ async function improve(
   for (;;) {
     signal?.throwIfAborted();
     const view = await client.cycle(id);
-    const text = current(view.details ?? '');
-    if (text !== shown) onEvent({ kind: 'cycle', number, view, text });
-    shown = text;
+    // A busy worker may not answer with a text; what was shown stays.
+    const text = view.state === 'running' ? current(view.details ?? '') : '';
+    if (text !== '' && text !== shown) onEvent({ kind: 'cycle', number, view, text });
+    if (text !== '') shown = text;
     if (view.state !== 'running') {
       if (view.state !== 'completed') {
         throw new ChimeraError('CHIMERA_INTERNAL', {
