@@ -1,4 +1,5 @@
 import { ChimeraError } from '../contracts/errors.ts';
+import { failpoint } from '../contracts/failpoint.ts';
 import type { ArtifactRef, JsonObject } from '../contracts/records.ts';
 import { hashOf } from '../core/canonical/canonical.ts';
 import { renderCycleReport } from '../report/cycle.ts';
@@ -84,6 +85,7 @@ export function createCycleActivities({ stores }: ActivityDeps): CycleActivities
           { id, taskType, status: 'running', log: reason, document: { startedBy, uptoOrdinal: consumedTo, reason } },
           { type: 'cycle.started', actor: startedBy, subject: id, details: { reason, uptoOrdinal: consumedTo } },
         );
+        failpoint('cycle.started');
       }
       return { id, act, uptoOrdinal: consumedTo, reason };
     },
@@ -103,7 +105,8 @@ export function createCycleActivities({ stores }: ActivityDeps): CycleActivities
           id: cycle,
           taskType,
           status: 'completed',
-          log: [before?.log ?? input.reason, text].join('\n'),
+          // A retry finds its own line there.
+          log: before?.status === 'completed' ? before.log : [before?.log ?? input.reason, text].join('\n'),
           document: {
             ...before?.document,
             outcome,
@@ -119,6 +122,7 @@ export function createCycleActivities({ stores }: ActivityDeps): CycleActivities
         },
         { type: 'cycle.completed', actor: `cycle/${cycle}`, subject: cycle, details: { outcome, text } },
       );
+      failpoint('cycle.reported');
       return { cycle, outcome, text, report, ...(champion === undefined ? {} : { champion }) };
     },
 

@@ -1,4 +1,5 @@
 import { ChimeraError } from '../contracts/errors.ts';
+import { failpoint } from '../contracts/failpoint.ts';
 import type { ActivityDeps } from './deps.ts';
 
 export interface BatchPlan {
@@ -26,6 +27,7 @@ export function createDistributionActivities({ stores }: ActivityDeps): Distribu
 
     async completeBatch({ project, batchId }) {
       await stores.batches.complete(project, batchId);
+      failpoint('batch.completed');
     },
 
     async buryTask({ project, taskId, code, reason }) {

@@ -7,6 +7,7 @@ import { createEvaluationActivities } from './evaluation.ts';
 import { createEvolutionActivities } from './evolution.ts';
 import { createExecutionActivities } from './execution.ts';
 import { toFailure } from './failures.ts';
+import { keepingAlive } from './heartbeat.ts';
 import { createIngestionActivities } from './ingestion.ts';
 import { createKpiActivities } from './kpi.ts';
 import { createResourcesActivities } from './resources.ts';
@@ -51,7 +52,7 @@ export function createActivities(deps: ActivityDeps): RegisteredActivities {
 function withFailures(activity: Activity): Activity {
   return async (...args) => {
     try {
-      return await activity(...args);
+      return await keepingAlive(() => activity(...args));
     } catch (error) {
       throw toFailure(error);
     }

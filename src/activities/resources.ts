@@ -1,4 +1,5 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
+import { failpoint } from '../contracts/failpoint.ts';
 import { SIGNALS } from '../contracts/messages.ts';
 import { DEFAULT_PROJECT, prefixed, TASK_QUEUES, workflowId, WORKFLOWS } from '../contracts/names.ts';
 import { ChimeraError } from '../contracts/errors.ts';
@@ -35,6 +36,7 @@ export function createResourcesActivities(deps: ActivityDeps): ResourcesActiviti
         signalArgs: [request],
         staticSummary: 'grants devices to workflows',
       });
+      failpoint('lease.requested');
     },
 
     async bookLeases({ lines }) {
@@ -44,6 +46,7 @@ export function createResourcesActivities(deps: ActivityDeps): ResourcesActiviti
         // Work belongs to the project in its workflow ID: `training/<project>/…`.
         const project = holder.workflowId.split('/')[1] ?? DEFAULT_PROJECT;
         await stores.ledger.put(project, { leaseId, deviceClass, holder: holder.workflowId, purpose, seconds, cost });
+        failpoint('lease.booked');
       }
     },
 

@@ -1,4 +1,5 @@
 import { ChimeraError } from '../contracts/errors.ts';
+import { failpoint } from '../contracts/failpoint.ts';
 import type { AgentVersion } from '../contracts/records.ts';
 import { canonicalJson } from '../core/canonical/canonical.ts';
 import { appendAudit } from './audit.ts';
@@ -22,8 +23,8 @@ export function createAgents(db: Database): AgentsRepository {
 
   return {
     get,
-    putVersion: (project, version, audit) =>
-      db.transaction(async (tx) => {
+    async putVersion(project, version, audit) {
+      const stored = await db.transaction(async (tx) => {
         const { id, agent, module, manifest, genome, parents, experiment } = version;
         const document = canonicalJson({ id, agent, module, manifest, genome, parents, experiment });
         const created = await tx.execute(
@@ -36,7 +37,10 @@ export function createAgents(db: Database): AgentsRepository {
           [project, id],
         );
         return parse(only(rows));
-      }),
+      });
+      failpoint('agent.row');
+      return stored;
+    },
 
     async require(project, id) {
       const version = await get(project, id);

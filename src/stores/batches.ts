@@ -1,4 +1,5 @@
 import { ChimeraError } from '../contracts/errors.ts';
+import { failpoint } from '../contracts/failpoint.ts';
 import type { Database } from './database.ts';
 import { present } from './rows.ts';
 import type { BatchesRepository, BatchRecord } from './stream-types.ts';
@@ -40,16 +41,16 @@ export function createBatches(db: Database): BatchesRepository {
     },
 
     async close(project, batchId, count, first, last) {
-      return db
-        .transaction(async (tx) => {
-          const closed = await tx.execute(
-            `UPDATE batches SET state = 'closed', count = $3, first = $4, last = $5
+      await db.transaction(async (tx) => {
+        const closed = await tx.execute(
+          `UPDATE batches SET state = 'closed', count = $3, first = $4, last = $5
            WHERE project = $1 AND batch_id = $2 AND state = 'open'`,
-            [project, batchId, count, first ?? null, last ?? null],
-          );
-          if (closed > 0) await tx.query(`SELECT pg_notify('chimera_accepted', $1)`, [`${project}/${batchId}`]);
-        })
-        .then(() => required(project, batchId));
+          [project, batchId, count, first ?? null, last ?? null],
+        );
+        if (closed > 0) await tx.query(`SELECT pg_notify('chimera_accepted', $1)`, [`${project}/${batchId}`]);
+      });
+      failpoint('batch.closed');
+      return required(project, batchId);
     },
 
     list: (project, limit = 50) =>

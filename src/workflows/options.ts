@@ -14,10 +14,14 @@ export function queuePrefix(): string {
 
 const RETRY = { initialInterval: '200 ms', backoffCoefficient: 2, maximumInterval: '30 s' } as const;
 
+/** How soon the death of a worker is noticed. Every activity heartbeats while it runs; quick ones end before the first. */
+const NOTICED_WITHIN = '10 s';
+
 /** Reads and writes of a few rows. Retried for as long as the stores are away: a fault loses nothing. */
 export const io = (summary?: string): ActivityOptions => ({
   taskQueue: queuePrefix() + TASK_QUEUES.io,
   startToCloseTimeout: '1 minute',
+  heartbeatTimeout: NOTICED_WITHIN,
   retry: RETRY,
   ...(summary === undefined ? {} : { summary }),
 });
@@ -35,7 +39,7 @@ export const heavyIo = (summary: string): ActivityOptions => ({
 export const waiting = (summary: string): ActivityOptions => ({
   taskQueue: queuePrefix() + TASK_QUEUES.io,
   startToCloseTimeout: '10 minutes',
-  heartbeatTimeout: '10 s',
+  heartbeatTimeout: NOTICED_WITHIN,
   retry: RETRY,
   summary,
 });
@@ -44,6 +48,7 @@ export const waiting = (summary: string): ActivityOptions => ({
 export const oneTask = (): ActivityOptions => ({
   taskQueue: queuePrefix() + TASK_QUEUES.wasm,
   startToCloseTimeout: '1 minute',
+  heartbeatTimeout: NOTICED_WITHIN,
   retry: { ...RETRY, maximumAttempts: 5 },
 });
 
