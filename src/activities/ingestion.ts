@@ -27,7 +27,11 @@ export interface IngestedSource {
 
 export interface IngestionActivities {
   acceptTask(input: { project: string; taskType: string; payload: JsonValue; key?: string }): Promise<AcceptedTask>;
-  ingestSource(input: DiscoveryInput): Promise<IngestedSource>;
+  /**
+   * Admits what is new in a source as the batch of this reading. `reading` names it: the same one again, a retry, goes on
+   * with its batch; a batch that was closed takes no more.
+   */
+  ingestSource(input: DiscoveryInput & { reading: string }): Promise<IngestedSource>;
 }
 
 /** One thing found in a source: its name is its idempotency key, its content becomes the payload. */
@@ -56,11 +60,12 @@ export function createIngestionActivities({ stores }: ActivityDeps): IngestionAc
       return { taskId: task.taskId, ordinal: task.ordinal, created };
     },
 
-    async ingestSource({ project, taskType, source, chunk }) {
+    async ingestSource({ project, taskType, source, chunk, reading }) {
       return heartbeating(async (signal, note) => {
         const type = await stores.taskTypes.require<TaskType>(project, taskType);
         const field = payloadField(type);
-        const batchKey = `${source.kind}:${source.path}`;
+        const origin = `${source.kind}:${source.path}`;
+        const batchKey = `${origin}@${reading}`;
         const batchId = sha256Hex(JSON.stringify([project, taskType, batchKey])).slice(0, 32);
         await stores.batches.open(project, taskType, batchId, batchKey);
         const refused: IngestedSource['refused'] = [];
@@ -73,9 +78,11 @@ export function createIngestionActivities({ stores }: ActivityDeps): IngestionAc
           if (waiting.length === 0) return;
           const rows = await stores.tasks.acceptMany(project, taskType, waiting, { batchId, route: routingOf });
           waiting = [];
-          accepted += rows.filter((row) => row.created).length;
-          first ??= rows[0]?.task.ordinal;
-          last = rows.at(-1)?.task.ordinal ?? last;
+          // What an earlier attempt admitted is of this reading, what an earlier reading admitted is not.
+          const own = rows.filter(({ task }) => task.batchId === batchId);
+          accepted += own.length;
+          first ??= own[0]?.task.ordinal;
+          last = own.at(-1)?.task.ordinal ?? last;
           note({ found });
         };
         for await (const { name, content } of read(source)) {
@@ -85,7 +92,7 @@ export function createIngestionActivities({ stores }: ActivityDeps): IngestionAc
           const problems = admit(type, payload);
           if (problems.length > 0)
             refused.push({ name, why: problems.map((p) => `${p.path} ${p.message}`).join('; ') });
-          else waiting.push({ key: `${batchKey}#${name}#${sha256Hex(content).slice(0, 16)}`, payload });
+          else waiting.push({ key: `${origin}#${name}#${sha256Hex(content).slice(0, 16)}`, payload });
           if (waiting.length >= chunk) await flush();
         }
         await flush();
