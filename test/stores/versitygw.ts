@@ -18,7 +18,7 @@ export interface S3Server {
 }
 
 /** The pinned S3 server, built once into the cache; or the reason why there is none. */
-async function binary(): Promise<{ path: string } | { why: string }> {
+export async function s3Binary(): Promise<{ path: string } | { why: string }> {
   const folder = join(process.env['CHIMERA_CACHE'] ?? defaultCacheDir(process.env), 'bin');
   const path = join(folder, `versitygw-${VERSION}`);
   if (existsSync(path)) return { path };
@@ -39,7 +39,7 @@ async function binary(): Promise<{ path: string } | { why: string }> {
 
 /** Starts a server with an empty folder, or says in a printed line why S3 is not tested here. */
 export async function startS3(): Promise<S3Server | undefined> {
-  const found = await binary();
+  const found = await s3Binary();
   if ('why' in found) {
     console.log(`      S3 is not tested here: ${found.why}`);
     return undefined;
