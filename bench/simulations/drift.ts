@@ -32,14 +32,16 @@ export function simulateDrift(options: {
   seed: string;
   changeAt?: number;
   shift?: number;
+  /** As in {@link DriftSettings}. */
+  alpha?: number;
 }): DriftSimulation {
-  const { streams, length, seed, changeAt = Infinity, shift = 0.25 } = options;
+  const { streams, length, seed, changeAt = Infinity, shift = 0.25, alpha } = options;
   const delays: number[] = [];
   let alarms = 0;
   for (let i = 0; i < streams; i++) {
     const draws = stream(seed, 0, i, 'simulate-drift');
     const base = 0.1 + 0.4 * draws.uniform();
-    let state = createDrift({ seed: `${seed}/${i}`, channels: CHANNELS });
+    let state = createDrift({ seed: `${seed}/${i}`, channels: CHANNELS, ...(alpha === undefined ? {} : { alpha }) });
     for (let ordinal = 0; ordinal < length && state.alarm === null; ordinal++) {
       state = updateDrift(state, task(draws, ordinal, ordinal >= changeAt ? base + shift : base));
     }

@@ -1,6 +1,5 @@
 import { writeFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { ChimeraClient } from '../../client/index.ts';
 import type { EvaluationDocument } from '../../activities/evaluation.ts';
 import { renderDemoReport } from '../../report/demo.ts';
 import type { Session } from '../session.ts';
@@ -9,12 +8,10 @@ import type { ExitCode } from '../exit-codes.ts';
 import { startPlatform, type Platform } from '../platform.ts';
 import { untilInterrupted } from '../signals.ts';
 import { loadExample, type DemoExample, type ExampleItem } from './example.ts';
-import { installExample, watchStream } from './install.ts';
 import { judge, storeJudge } from './judge.ts';
-import { playStream } from './plan.ts';
+import { playExample } from './play.ts';
 import { createPrinter } from './printer.ts';
 import { demoReport } from './report-data.ts';
-import { platformSight } from './sight.ts';
 import { summaryText } from './summary.ts';
 
 const EXAMPLE = 'mail-triage';
@@ -42,7 +39,14 @@ export async function runDemo({ session, exit, seed, mails }: DemoOptions): Prom
     const example = await loadExample(EXAMPLE);
     const items = await example.load({ seed, ...(mails === undefined ? {} : { limit: mails }) });
     const name = `${EXAMPLE}/${seed}/${mails ?? 'all'}`;
-    await play(platform, example, items, { seed, name, signal: interrupted.signal }, printer);
+    await playExample(platform, example, items, {
+      seed,
+      name,
+      signal: interrupted.signal,
+      onInstalled: (baseline) =>
+        printer.line(`✓ example   ${example.title}; agent ${example.baseline.agent} (${baseline.slice(0, 8)}) serves`),
+      onEvent: (event) => printer.event(event, example.noun),
+    });
     const judged = await judgeChampions(platform, example, items);
     const report = await demoReport(platform, example, judged, {});
     const file = join(config.home, 'reports', `${EXAMPLE}.html`);
@@ -59,31 +63,6 @@ export async function runDemo({ session, exit, seed, mails }: DemoOptions): Prom
     printer.close();
     await platform.stop();
   }
-}
-
-async function play(
-  platform: Platform,
-  example: DemoExample,
-  items: readonly ExampleItem[],
-  { seed, name, signal }: { seed: string; name: string; signal: AbortSignal },
-  printer: ReturnType<typeof createPrinter>,
-): Promise<void> {
-  const { stores, config, temporal, gatewayUrl, apiKey } = platform;
-  const { project } = config;
-  const taskType = example.taskType.name;
-  const baseline = await installExample(stores, project, example);
-  await watchStream(temporal, project, taskType);
-  printer.line(`✓ example   ${example.title}; agent ${example.baseline.agent} (${baseline.slice(0, 8)}) serves`);
-  await playStream({
-    client: new ChimeraClient({ baseUrl: gatewayUrl, apiKey }),
-    taskType,
-    items,
-    name,
-    sight: platformSight(stores, project, taskType),
-    cycle: { seed, minimumExamples: 40 },
-    onEvent: (event) => printer.event(event, example.noun),
-    signal,
-  });
 }
 
 /** Every champion of the stream, and the agent that served first, on what nobody served. */

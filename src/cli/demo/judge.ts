@@ -8,12 +8,13 @@ import { createPreprocessor } from '../../core/validation/preprocess/pipeline.ts
 import type { Stores } from '../../stores/index.ts';
 import type { DemoExample, ExampleItem } from './example.ts';
 
-/** Stores tasks that nobody served as a dataset of its own, so that an evaluation can open it once. */
+/** Stores tasks that nobody learned from as a dataset of its own, so that an evaluation can open it once. */
 export async function storeJudge(
   stores: Stores,
   project: string,
   { taskType }: DemoExample,
   items: readonly ExampleItem[],
+  purpose = 'judged once, never served, never learned from',
 ): Promise<string> {
   const prepare = createPreprocessor(taskType.preprocess, taskType.features);
   const examples: DatasetExample[] = [];
@@ -32,7 +33,7 @@ export async function storeJudge(
       artifact,
       counts: { train: 0, validation: 0, test: examples.length },
       uptoOrdinal: 0,
-      datasheet: { purpose: 'judged once, never served, never learned from' },
+      datasheet: { purpose },
     },
     { type: 'dataset.created', actor: 'demo', subject: id, details: { judge: true } },
   );

@@ -1,0 +1,64 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** Processor seconds by part of the platform. */
+export type CpuSeconds = Readonly<Record<string, number>>;
+
+const PARTS: readonly (readonly [name: string, mark: string])[] = [
+  ['sandboxes', 'fabric/child/main.ts'],
+  ['worker', 'workers/main.ts'],
+  ['PostgreSQL', 'postgres'],
+  ['Temporal', 'server start-dev'],
+];
+const TICKS_PER_SECOND = 100;
+
+interface Row {
+  readonly pid: number;
+  readonly parent: number;
+  readonly command: string;
+  readonly seconds: number;
+}
+
+/** Processor seconds that this process and everything below it have used so far. Empty where there is no /proc. */
+export function cpuSeconds(): CpuSeconds {
+  const rows = processes();
+  const below = new Set([process.pid]);
+  // A child may be listed before its parent.
+  for (let size = 0; size !== below.size;) {
+    size = below.size;
+    for (const { pid, parent } of rows) if (below.has(parent)) below.add(pid);
+  }
+  const sums: Record<string, number> = {};
+  for (const { pid, command, seconds } of rows) {
+    if (!below.has(pid)) continue;
+    const part = PARTS.find(([, mark]) => command.includes(mark))?.[0] ?? 'gateway and benchmark';
+    sums[part] = (sums[part] ?? 0) + seconds;
+  }
+  return sums;
+}
+
+/** What was used between two readings. */
+export function cpuBetween(before: CpuSeconds, after: CpuSeconds): CpuSeconds {
+  return Object.fromEntries(Object.entries(after).map(([part, value]) => [part, value - (before[part] ?? 0)]));
+}
+
+function processes(): Row[] {
+  let names: string[];
+  try {
+    names = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  } catch {
+    return [];
+  }
+  return names.flatMap((name) => {
+    try {
+      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
+      // The name in brackets may hold blanks: fields count from behind it (proc_pid_stat(5)).
+      const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+      const [parent, user, system] = [1, 11, 12].map((i) => Number(fields[i]));
+      // PostgreSQL's processes rename themselves; the name of the program stays in front.
+      const command = `${stat.slice(stat.indexOf('('), stat.lastIndexOf(')'))} ${readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ')}`;
+      return [{ pid: Number(name), parent: parent!, command, seconds: (user! + system!) / TICKS_PER_SECOND }];
+    } catch {
+      return []; // it ended meanwhile
+    }
+  });
+}
