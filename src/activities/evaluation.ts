@@ -1,4 +1,5 @@
 import { ChimeraError } from '../contracts/errors.ts';
+import { failpoint } from '../contracts/failpoint.ts';
 import type { EvaluationInput } from '../contracts/inputs.ts';
 import type { JsonObject } from '../contracts/records.ts';
 import { canonicalBytes, hashOf } from '../core/canonical/canonical.ts';
@@ -13,11 +14,11 @@ import { valueAt } from '../core/kpi/pointer.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
 import type { Stores } from '../stores/index.ts';
 import { callPrice, costOf } from './costs.ts';
-import { readDataset } from './datasets.ts';
+import { readDataset, typeOfDataset } from './datasets.ts';
 import type { ActivityDeps } from './deps.ts';
 import { heartbeating } from './heartbeat.ts';
 import { agentRef, fabricType } from './runs.ts';
-import { requireLabels, runItem } from './search-material.ts';
+import { requireLabels, runItem, type LabelType } from './search-material.ts';
 
 export interface EvaluationSummary {
   id: string;
@@ -41,7 +42,8 @@ export interface VersionEvaluation {
 export interface EvaluationDocument {
   id: string;
   datasetId: string;
-  split: string;
+  split: EvaluationInput['split'];
+  seed: string;
   taskType: string;
   ordinals: number[];
   expected: string[];
@@ -93,8 +95,59 @@ export async function readEvaluation(stores: Stores, project: string, id: string
 const answers = (evaluation: EvaluationDocument, of: VersionEvaluation): LabelPair[] =>
   evaluation.expected.map((expected, i) => ({ expected, predicted: of.predicted[i] ?? undefined }));
 
-export function createEvaluationActivities(deps: ActivityDeps): EvaluationActivities {
+/** What is judged: everything that the judgement hangs on. */
+export type Judgement = Pick<EvaluationDocument, 'id' | 'taskType' | 'datasetId' | 'seed'> & {
+  split: EvaluationInput['split'];
+  versions: readonly string[];
+};
+
+/** Runs versions on a split of a dataset and sums up how they did. The same question has the same answer. */
+export async function judgeVersions(
+  deps: Pick<ActivityDeps, 'stores' | 'fabric'>,
+  project: string,
+  type: LabelType,
+  { versions, split, ...question }: Judgement,
+  options: { signal: AbortSignal; onProgress?: (done: number, total: number) => void },
+): Promise<EvaluationDocument> {
   const { stores, fabric } = deps;
+  const { labels, pointer, positive } = type.scorer;
+  const { datasetId, seed } = question;
+  const all = await readDataset(stores, project, datasetId);
+  const examples = split === 'all' ? all : all.filter((example) => example.split === split);
+  const { output, limits } = fabricType(type);
+  const columns = await fabric.evaluate(
+    {
+      agents: await Promise.all(versions.map((version) => agentRef(deps, project, version))),
+      taskType: limits === undefined ? { output } : { output, limits },
+      items: examples.map(runItem),
+    },
+    options,
+  );
+  const expected = examples.map((example) => String(valueAt(example.expected, pointer)));
+  const judged: VersionEvaluation[] = [];
+  for (const [i, version] of versions.entries()) {
+    const own = columns[i]!;
+    const price = await callPrice(stores, project, await stores.agents.require(project, version));
+    const predicted = own.output.map((value) => (value === null ? null : String(valueAt(value, pointer))));
+    const pairs = expected.map((label, k) => ({ expected: label, predicted: predicted[k] ?? undefined }));
+    const sum = (values: ArrayLike<number>): number => Array.from(values).reduce((a, b) => a + b, 0);
+    const cost = Array.from(own.fuel, (fuel, k) => costOf(price, own.modelCalls[k]!, fuel));
+    judged.push({
+      version,
+      report: classificationReport(pairs, { labels, positive, seed }),
+      fuel: (1000 * sum(own.fuel)) / expected.length,
+      modelCalls: (1000 * sum(own.modelCalls)) / expected.length,
+      cost: sum(cost) / expected.length,
+      failed: own.failure.filter((failure) => failure !== null).length,
+      predicted,
+    });
+  }
+  const ordinals = examples.map((example) => example.ordinal);
+  return { ...question, split, ordinals, expected, versions: judged };
+}
+
+export function createEvaluationActivities(deps: ActivityDeps): EvaluationActivities {
+  const { stores } = deps;
 
   /** The ordinal from which a dataset counts its examples as recent. */
   async function recentOf(project: string, datasetId: string): Promise<number> {
@@ -106,47 +159,25 @@ export function createEvaluationActivities(deps: ActivityDeps): EvaluationActivi
   return {
     async evaluateAgents({ project, taskType, seed, datasetId, split, agentVersions }) {
       return heartbeating(async (signal, note) => {
-        const type = requireLabels(await stores.taskTypes.require<TaskType>(project, taskType));
-        const { labels, pointer, positive } = type.scorer;
+        const type = requireLabels(await typeOfDataset(stores, project, datasetId, taskType));
         const versions = [...new Set(agentVersions)];
         const id = hashOf({ datasetId, split, versions, seed }).slice(0, 32);
         const known = await stores.evaluations.getMany(project, JUDGEMENTS, [id]);
         if (!known.has(id)) {
-          const all = await readDataset(stores, project, datasetId);
-          const examples = split === 'all' ? all : all.filter((example) => example.split === split);
-          const { output, limits } = fabricType(type);
-          const columns = await fabric.evaluate(
+          const document = await judgeVersions(
+            deps,
+            project,
+            type,
+            { id, taskType, datasetId, split, versions, seed },
             {
-              agents: await Promise.all(versions.map((version) => agentRef(deps, project, version))),
-              taskType: limits === undefined ? { output } : { output, limits },
-              items: examples.map(runItem),
+              signal,
+              onProgress: (done, total) => note({ done, total }),
             },
-            { signal, onProgress: (done, total) => note({ done, total }) },
           );
-          const expected = examples.map((example) => String(valueAt(example.expected, pointer)));
-          const judged: VersionEvaluation[] = [];
-          for (const [i, version] of versions.entries()) {
-            const own = columns[i]!;
-            const price = await callPrice(stores, project, await stores.agents.require(project, version));
-            const predicted = own.output.map((value) => (value === null ? null : String(valueAt(value, pointer))));
-            const pairs = expected.map((label, k) => ({ expected: label, predicted: predicted[k] ?? undefined }));
-            const sum = (values: ArrayLike<number>): number => Array.from(values).reduce((a, b) => a + b, 0);
-            const cost = Array.from(own.fuel, (fuel, k) => costOf(price, own.modelCalls[k]!, fuel));
-            judged.push({
-              version,
-              report: classificationReport(pairs, { labels, positive, seed }),
-              fuel: (1000 * sum(own.fuel)) / expected.length,
-              modelCalls: (1000 * sum(own.modelCalls)) / expected.length,
-              cost: sum(cost) / expected.length,
-              failed: own.failure.filter((failure) => failure !== null).length,
-              predicted,
-            });
-          }
-          const ordinals = examples.map((example) => example.ordinal);
-          const document: EvaluationDocument = { id, datasetId, split, taskType, ordinals, expected, versions: judged };
           const artifact = await stores.artifacts.put(canonicalBytes(document), { kind: 'evaluation' });
           const row = { subject: id, document: artifact as unknown as JsonObject };
           await stores.evaluations.putMany(project, JUDGEMENTS, [row]);
+          failpoint('evaluation.judged');
           await stores.audit.append(
             project,
             { type: 'evaluation.judged', actor: 'evaluation', subject: id, details: { datasetId, split, versions } },
@@ -227,6 +258,7 @@ export function createEvaluationActivities(deps: ActivityDeps): EvaluationActivi
         },
         { id: `gate/${evaluation}` },
       );
+      failpoint('gate.decided');
       return { ...(challenger === undefined ? {} : { challenger }), checks, text };
     },
   };

@@ -1,14 +1,10 @@
-import { ChimeraError } from '../contracts/errors.ts';
+import { ChimeraError, isChimeraError } from '../contracts/errors.ts';
+import { failpoint } from '../contracts/failpoint.ts';
 import type { RolloutInput } from '../contracts/inputs.ts';
 import type { Deployment, JsonObject, JsonValue } from '../contracts/records.ts';
 import { hashOf } from '../core/canonical/canonical.ts';
-import {
-  createRollout,
-  explainRollout,
-  rolloutStage,
-  updateRollout,
-  type RolloutState,
-} from '../core/rollout/rollout.ts';
+import { decisionOf, rolloutSettings, weighPairs, type RolloutTerms } from '../core/rollout/decision.ts';
+import { createRollout, explainRollout, rolloutStage, type RolloutState } from '../core/rollout/rollout.ts';
 import type { RolloutRecord } from '../stores/index.ts';
 import type { ActivityDeps } from './deps.ts';
 import { heartbeating } from './heartbeat.ts';
@@ -39,7 +35,7 @@ export interface RolloutResult {
 
 /** What a rollout's row holds beside its state word. */
 export interface RolloutDocument {
-  settings: { alpha: number; minimumEffect: number; cap: number; shadowTasks: number; share: number };
+  settings: RolloutTerms;
   /** Ordinals from here on are paired. */
   fromOrdinal: number;
   /** Pairs below this ordinal are consumed. */
@@ -50,6 +46,8 @@ export interface RolloutDocument {
   /** (ordinal, e-value for "better") at every consumed chunk, for the report. */
   evidence: { ordinal: number; eValue: number }[];
   history: { stage: string; fromOrdinal: number }[];
+  /** Hash of the decision and what it rests on, once it is made. */
+  decisionHash?: string;
 }
 
 export interface RolloutActivities {
@@ -59,11 +57,10 @@ export interface RolloutActivities {
   abortRollout(input: { project: string; rollout: string; reason: string }): Promise<void>;
 }
 
-const documentOf = (record: RolloutRecord): RolloutDocument => record.document as unknown as RolloutDocument;
+const reasonOf = (rollout: string): string => `rollout ${rollout}`;
+const documentOf = (record: Pick<RolloutRecord, 'document'>): RolloutDocument =>
+  record.document as unknown as RolloutDocument;
 const asJson = (document: RolloutDocument): JsonObject => document as unknown as JsonObject;
-
-/** The cost path: as good within a point, each shown at a fifth of alpha, and at least a tenth cheaper. */
-const costPath = (alpha: number) => ({ margin: 0.01, costAlpha: alpha / 5, minSaving: 0.1 });
 
 export function createRolloutActivities({ stores }: ActivityDeps): RolloutActivities {
   async function require(project: string, id: string): Promise<RolloutRecord> {
@@ -94,6 +91,17 @@ export function createRolloutActivities({ stores }: ActivityDeps): RolloutActivi
     });
   }
 
+  /**
+   * The document with the deployment that a step of this rollout made, where the step died before it noted it. While a
+   * rollout runs nobody else moves the deployment.
+   */
+  async function caughtUp({ id, project, taskType, document }: RolloutRecord): Promise<RolloutDocument> {
+    const noted = documentOf({ document });
+    const { epoch, stage, fromOrdinal, reason } = await current(project, taskType);
+    if (epoch <= noted.epoch || reason !== reasonOf(id)) return noted;
+    return { ...noted, epoch, history: [...noted.history, { stage, fromOrdinal }] };
+  }
+
   return {
     async startRollout(input) {
       const { project, taskType, challenger, purpose, alpha, minimumEffect, cap, shadowTasks, share, seed } = input;
@@ -104,13 +112,7 @@ export function createRolloutActivities({ stores }: ActivityDeps): RolloutActivi
       if (existing === undefined && before.stage !== 'full') {
         throw new ChimeraError('CHIMERA_CONFLICT', { what: `a rollout for ${taskType} that is still running` });
       }
-      const process = createRollout({
-        alpha,
-        minEffect: minimumEffect,
-        cap,
-        shadowPairs: shadowTasks,
-        cost: costPath(alpha),
-      });
+      const process = createRollout(rolloutSettings(input));
       const record = await stores.rollouts.create(
         project,
         {
@@ -148,7 +150,7 @@ export function createRolloutActivities({ stores }: ActivityDeps): RolloutActivi
             challenger,
             stage,
             share: stage === 'canary' ? share : 0,
-            reason: `rollout ${id}`,
+            reason: reasonOf(id),
           },
           { stage },
         );
@@ -163,6 +165,7 @@ export function createRolloutActivities({ stores }: ActivityDeps): RolloutActivi
           }),
         });
       }
+      failpoint('rollout.started');
       const started = documentOf(await require(project, id));
       return {
         id,
@@ -174,7 +177,7 @@ export function createRolloutActivities({ stores }: ActivityDeps): RolloutActivi
     async advanceRollout({ project, rollout, waitMs }) {
       return heartbeating(async (signal) => {
         const record = await require(project, rollout);
-        const document = documentOf(record);
+        const document = await caughtUp(record);
         const before = explainRollout(document.process);
         if (before.decision.kind !== 'continue' || record.decidedAt !== undefined) {
           return { decided: true, stage: record.state, moved: false, text: before.text };
@@ -185,14 +188,7 @@ export function createRolloutActivities({ stores }: ActivityDeps): RolloutActivi
           return { decided: false, stage: record.state, moved: false, text: before.text };
         const pairs = await stores.scores.pairs(project, taskType, document.consumedTo, scored, champion, challenger);
         const costs = await executionCosts(stores, project, taskType, document.consumedTo, scored);
-        let process = document.process;
-        for (const { ordinal, taskId, champion: a, challenger: b } of pairs) {
-          process = updateRollout(process, {
-            ordinal,
-            champion: { score: a.score, cost: costs(taskId, champion) },
-            challenger: { score: b.score, cost: costs(taskId, challenger) },
-          });
-        }
+        const process = weighPairs(document.process, pairs, record, costs);
         const explained = explainRollout(process);
         const better = explained.evidence.find((line) => line.path === 'better');
         const decided = explained.decision.kind !== 'continue';
@@ -203,47 +199,46 @@ export function createRolloutActivities({ stores }: ActivityDeps): RolloutActivi
           consumedTo: scored,
           evidence: [...document.evidence, { ordinal: scored, eValue: better?.eValue ?? 1 }],
         };
-        if (stage === 'canary' && record.state === 'shadow') {
+        if (stage === 'canary' && document.history.at(-1)?.stage === 'shadow') {
           const { share } = document.settings;
           const deployment = await deploy(
             record,
             'canary',
             document.epoch,
-            { champion, challenger, stage: 'canary', share, reason: `rollout ${rollout}` },
+            { champion, challenger, stage: 'canary', share, reason: reasonOf(rollout) },
             { pairs: explained.pairs, wins: explained.wins, losses: explained.losses },
           );
           next.epoch = deployment.epoch;
           next.history = [...document.history, { stage: 'canary', fromOrdinal: deployment.fromOrdinal }];
         }
-        await stores.rollouts.compareAndSet(project, rollout, record.revision, {
-          state: stage,
-          document: asJson(next),
-        });
+        try {
+          await stores.rollouts.compareAndSet(project, rollout, record.revision, {
+            state: stage,
+            document: asJson(next),
+          });
+        } catch (error) {
+          // An earlier attempt that was given up for dead has moved the rollout on meanwhile: look again.
+          if (!isChimeraError(error, 'CHIMERA_CONFLICT')) throw error;
+          return { decided: false, stage: record.state, moved: false, text: before.text };
+        }
+        failpoint('rollout.advanced');
         return { decided, stage, moved: true, text: explained.text };
       });
     },
 
     async finishRollout({ project, rollout }) {
       const record = await require(project, rollout);
-      const document = documentOf(record);
+      const document = await caughtUp(record);
       const explained = explainRollout(document.process);
       if (explained.decision.kind === 'continue') {
         throw new ChimeraError('CHIMERA_INTERNAL', { why: `rollout ${rollout} is not decided` });
       }
       const promoted = explained.decision.kind === 'promote';
       const { champion, challenger } = record;
-      // What the decision rests on, and nothing of where or when it was made.
-      const decision = {
-        champion,
-        challenger,
-        settings: document.settings,
-        fromOrdinal: document.fromOrdinal,
-        decision: explained.decision,
-        wins: explained.wins,
-        losses: explained.losses,
-        pairs: explained.pairs,
-      };
-      const decisionHash = hashOf(decision);
+      const { settings, fromOrdinal, process } = document;
+      const { record: decision, hash: decisionHash } = decisionOf(record, settings, fromOrdinal, process);
+      const result = { id: rollout, promoted, decisionHash, text: explained.text };
+      if (record.decidedAt !== undefined) return result;
       const step = promoted ? 'promoted' : 'rolled-back';
       const details = { decisionHash, text: explained.text, decision: decision as unknown as JsonValue };
       const winner = promoted ? challenger : champion;
@@ -261,19 +256,21 @@ export function createRolloutActivities({ stores }: ActivityDeps): RolloutActivi
           state: step,
           document: asJson({
             ...document,
+            decisionHash,
             epoch: deployment.epoch,
             history: [...document.history, { stage: 'full', fromOrdinal: deployment.fromOrdinal }],
           }),
         },
         { type: `rollout.decided`, actor: `rollout/${rollout}`, subject: challenger, details },
       );
-      return { id: rollout, promoted, decisionHash, text: explained.text };
+      failpoint('rollout.decided');
+      return result;
     },
 
     async abortRollout({ project, rollout, reason }) {
       const record = await require(project, rollout);
       if (record.decidedAt !== undefined) return;
-      const document = documentOf(record);
+      const document = await caughtUp(record);
       await deploy(
         record,
         'aborted',
@@ -284,7 +281,7 @@ export function createRolloutActivities({ stores }: ActivityDeps): RolloutActivi
       await stores.rollouts.decide(
         project,
         rollout,
-        { state: 'aborted', document: record.document },
+        { state: 'aborted', document: asJson(document) },
         { type: 'rollout.aborted', actor: `rollout/${rollout}`, subject: record.challenger, details: { reason } },
       );
     },

@@ -8,7 +8,7 @@ import { LINEAR_VARIANTS, type LinearSpec } from '../core/training/linear/spec.t
 import { createTrainer, resumeTrainer, type TrainingData } from '../core/training/linear/trainer.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
 import { classificationReport } from '../core/kpi/confusion.ts';
-import { readDataset } from './datasets.ts';
+import { readDataset, typeOfDataset } from './datasets.ts';
 import type { ActivityDeps } from './deps.ts';
 import { heartbeating } from './heartbeat.ts';
 
@@ -56,7 +56,7 @@ export function createTrainingActivities({ stores }: ActivityDeps): TrainingActi
         const base = LINEAR_VARIANTS.find((spec) => spec.name === variant);
         if (base === undefined) throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'model variant', name: variant });
         const spec: LinearSpec = { ...base, seed };
-        const type = await stores.taskTypes.require<TaskType>(project, taskType);
+        const type = await typeOfDataset(stores, project, datasetId, taskType);
         const data = trainingData(type, await readDataset(stores, project, datasetId));
         const run = hashOf({ datasetId, spec }).slice(0, 32);
         const saved = await stores.snapshots.latest(project, run);
@@ -72,6 +72,7 @@ export function createTrainingActivities({ stores }: ActivityDeps): TrainingActi
             const artifact = await stores.artifacts.put(trainer.checkpoint(), { kind: 'checkpoint' });
             failpoint('checkpoint.put');
             await stores.snapshots.put(project, run, progress.step, artifact);
+            failpoint('checkpoint.row');
           }
           // The step is synchronous: let heartbeats and cancellation through.
           await new Promise((resolve) => setImmediate(resolve));

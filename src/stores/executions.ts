@@ -54,6 +54,18 @@ export function createExecutions(db: Database): ExecutionsRepository {
       return rows.map(toExecution);
     },
 
+    async ofStream(project, taskType, from, to) {
+      const task = (column: string): string => `(SELECT t.${column} FROM tasks t
+         WHERE t.project = e.project AND t.task_type = e.task_type AND t.ordinal = e.ordinal)`;
+      const rows = await db.query<Row & { taskTypeVersion: number }>(
+        `SELECT ${COLUMNS}, ${task('task_type_version')} AS "taskTypeVersion" FROM executions e
+         WHERE project = $1 AND task_type = $2 AND ordinal >= $3 AND ordinal < $4 AND NOT ${task('died')}
+         ORDER BY ordinal, role`,
+        [project, taskType, from, to],
+      );
+      return rows.map((row) => ({ ...toExecution(row), taskTypeVersion: row.taskTypeVersion }));
+    },
+
     async missing(project, taskType, from, to, { batchId } = {}) {
       const rows = await db.query<TaskRow>(
         `SELECT ${TASK_COLUMNS} FROM tasks t

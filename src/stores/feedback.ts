@@ -1,4 +1,5 @@
 import { ChimeraError, invalidInput, type Problem } from '../contracts/errors.ts';
+import { failpoint } from '../contracts/failpoint.ts';
 import type { Feedback, FeedbackSubmission, JsonValue } from '../contracts/records.ts';
 import { canonicalJson } from '../core/canonical/canonical.ts';
 import type { Database, Queryable } from './database.ts';
@@ -33,14 +34,17 @@ interface Item extends Target {
 
 export function createFeedback(db: Database): FeedbackRepository {
   return {
-    addMany: (project, items) =>
-      db.transaction(async (tx) => {
+    async addMany(project, items) {
+      const records = await db.transaction(async (tx) => {
         const found = await resolve(tx, project, items);
         await insert(tx, project, found);
         const stored = await storedOf(tx, project, found);
         await resolveTasks(tx, project, found);
         return stored;
-      }),
+      });
+      failpoint('feedback.stored');
+      return records;
+    },
 
     async forTask(project, taskId) {
       const rows = await db.query<Row>(
@@ -64,7 +68,7 @@ export function createFeedback(db: Database): FeedbackRepository {
       const rows = await db.query<{ taskId: string; ordinal: number; value: string; late: boolean }>(
         `SELECT DISTINCT ON (ordinal) task_id AS "taskId", ordinal, value, late FROM feedback
          WHERE project = $1 AND task_type = $2 AND ordinal >= $3 AND ordinal < $4 AND kind = 'demonstration'
-         ORDER BY ordinal, arrival DESC`,
+         ORDER BY ordinal, late, arrival DESC`,
         [project, taskType, from, to],
       );
       return rows.map((row) => ({ ...row, value: JSON.parse(row.value) as JsonValue }));
@@ -81,7 +85,7 @@ function idOf(project: string, { taskId, key }: FeedbackSubmission): string | un
 async function resolve(tx: Queryable, project: string, items: readonly FeedbackSubmission[]): Promise<Item[]> {
   const targets = await tx.query<Target>(
     `SELECT task_id AS "taskId", task_type AS "taskType", ordinal, key,
-       (feedback_expired_at IS NOT NULL OR died) AS late
+       (resolved OR feedback_expired_at IS NOT NULL) AS late
      FROM tasks WHERE project = $1 AND task_id = ANY ($2) ORDER BY task_type, ordinal FOR NO KEY UPDATE`,
     [project, items.flatMap((item) => idOf(project, item) ?? [])],
   );

@@ -162,6 +162,16 @@ export interface ExecutionsRepository {
   forTask(project: string, taskId: string): Promise<StoredExecution[]>;
   /** By ordinal, then role. */
   range(project: string, taskType: string, from: number, to: number): Promise<StoredExecution[]>;
+  /**
+   * Those that decisions rest on, by ordinal, then role: of tasks that never were dead letters. A dead task is resolved,
+   * so what a re-drive makes of it would count or not by the moment of looking.
+   */
+  ofStream(
+    project: string,
+    taskType: string,
+    from: number,
+    to: number,
+  ): Promise<(StoredExecution & { taskTypeVersion: number })[]>;
   /** Tasks in the range that lack an execution of their routing and are not dead. */
   missing(
     project: string,
@@ -182,7 +192,7 @@ export interface FeedbackRecord {
   ordinal: number;
   id: string;
   feedback: Feedback;
-  /** It came after the task's deadline had been recorded: decisions were made without it. */
+  /** It came when the task was resolved, or its deadline recorded: decisions are made without it. */
   late: boolean;
   receivedAt: string;
 }
@@ -196,7 +206,7 @@ export interface FeedbackRepository {
   forTask(project: string, taskId: string): Promise<FeedbackRecord[]>;
   /** By ordinal, then arrival. */
   forRange(project: string, taskType: string, from: number, to: number): Promise<FeedbackRecord[]>;
-  /** The last demonstration of each task, by ordinal. */
+  /** The last demonstration of each task, by ordinal; one that is late only where there is no other. */
   demonstrations(
     project: string,
     taskType: string,

@@ -1,6 +1,6 @@
 import type { EvaluationDocument } from '../../activities/evaluation.ts';
-import { WINDOW } from '../../activities/stream.ts';
 import { LAYERS, workflowId, WORKFLOWS } from '../../contracts/names.ts';
+import { WINDOW } from '../../core/kpi/stream.ts';
 import { summariseWindow, type KpiWindow } from '../../core/kpi/windows.ts';
 import type { DemoReport, Estimate } from '../../report/data.ts';
 import type { Platform } from '../platform.ts';
