@@ -3,7 +3,11 @@ import { Context } from '@temporalio/activity';
 /** The activities that tell themselves how far they are. */
 const telling = new WeakSet<Context>();
 
-const everyMs = ({ info }: Context): number => Math.max(200, Math.floor((info.heartbeatTimeoutMs ?? 15_000) / 3));
+/** Cancellation comes as the answer to a heartbeat: this is how long it takes at most. */
+const LONGEST_MS = 1000;
+
+const everyMs = ({ info }: Context): number =>
+  Math.max(200, Math.min(LONGEST_MS, Math.floor((info.heartbeatTimeoutMs ?? LONGEST_MS) / 3)));
 
 /**
  * Runs any activity so that the death of its worker is noticed within its heartbeat timeout, however long the activity may

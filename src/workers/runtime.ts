@@ -70,6 +70,8 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
         taskQueue: prefixed(queuePrefix, queue),
         shutdownGraceTime: '5 s',
         shutdownForceTime: '30 s',
+        // Heartbeats bring cancellation: the SDK's default would hold them back for most of their timeout.
+        maxHeartbeatThrottleInterval: '1 s',
         interceptors: workerInterceptors(layerOf),
         ...(kind === 'workflow'
           ? {

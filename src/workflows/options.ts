@@ -1,4 +1,4 @@
-import { workflowInfo, type ActivityOptions } from '@temporalio/workflow';
+import { ActivityCancellationType, workflowInfo, type ActivityOptions } from '@temporalio/workflow';
 import { deviceQueue, TASK_QUEUES } from '../contracts/names.ts';
 
 /**
@@ -64,6 +64,8 @@ export const shard = (summary: string): ActivityOptions => ({
 /** Work on a device, under a lease; heartbeats with a checkpoint and resumes from it on another worker. */
 export const onDevice = (deviceClass: string, summary: string): ActivityOptions => ({
   taskQueue: queuePrefix() + deviceQueue(deviceClass),
+  // The lease ends when the device is free, not when somebody asked for it to be.
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
   startToCloseTimeout: '12 hours',
   heartbeatTimeout: '20 s',
   retry: RETRY,

@@ -1,8 +1,12 @@
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { NativeConnection, Worker } from '@temporalio/worker';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ActivityDeps } from '../../src/activities/deps.ts';
+import { createActivities } from '../../src/activities/index.ts';
 import { prefixed, TASK_QUEUES, type WorkflowType } from '../../src/contracts/names.ts';
-import { loadManifest, type Manifest } from '../../src/manifest/manifest.ts';
+import { createFabric } from '../../src/fabric/index.ts';
+import { deviceCosts, deviceCounts, loadManifest, type Manifest } from '../../src/manifest/manifest.ts';
 import { openArtifacts } from '../../src/stores/artifacts/open.ts';
 import { createStores, type Stores } from '../../src/stores/index.ts';
 import { clientInterceptors } from '../../src/telemetry/temporal.ts';
@@ -26,10 +30,21 @@ export interface TestPlatform {
   readonly manifest: Manifest;
   /** Workers of a role, polling; stopped at the end for whoever forgets. */
   work(role?: string): Promise<RunningWorkers>;
+  /**
+   * A worker of one activity queue with something in its place that misbehaves. When it stops it gives what runs no
+   * grace: an activity that listens is cancelled at once and tried elsewhere.
+   */
+  ruthlessWorker(queue: string, instead?: Partial<ActivityDeps>): Promise<RuthlessWorker>;
   /** Starts a workflow under an ID of its own, unless one is given. */
   start(type: WorkflowType, input: object, options?: StartOptions): Promise<WorkflowHandle>;
   /** {@link start}, and its result. */
   execute<R>(type: WorkflowType, input: object, options?: StartOptions): Promise<R>;
+}
+
+export interface RuthlessWorker {
+  /** Tells it to stop, without waiting. */
+  shutdown(): void;
+  stop(): Promise<void>;
 }
 
 export interface StartOptions {
@@ -98,6 +113,41 @@ export async function openPlatform(options: PlatformOptions = {}): Promise<TestP
       });
       stopAtEnd(() => workers.stop());
       return workers;
+    },
+    async ruthlessWorker(queue, instead = {}) {
+      const fabric =
+        instead.fabric ??
+        createFabric({ poolSize: 1, resolve: (sha256) => (instead.stores ?? stores).artifacts.get({ sha256 }) });
+      const { activities } = createActivities({
+        stores,
+        fabric,
+        temporal,
+        lendBlobs: () => ({ release() {} }),
+        deviceClasses: deviceCounts(manifest),
+        deviceCosts: deviceCosts(manifest),
+        queuePrefix: prefix,
+        ...instead,
+      });
+      const native = await NativeConnection.connect({ address: stack.temporalAddress });
+      const worker = await Worker.create({
+        connection: native,
+        namespace: stack.namespace,
+        taskQueue: prefixed(prefix, queue),
+        activities,
+        shutdownGraceTime: 0,
+        maxHeartbeatThrottleInterval: '1 s',
+      });
+      const run = worker.run();
+      const shutdown = (): void => void (worker.getState() === 'RUNNING' && worker.shutdown());
+      let stopping: Promise<void> | undefined;
+      const stop = async (): Promise<void> => {
+        shutdown();
+        await run;
+        fabric.close();
+        await native.close();
+      };
+      stopAtEnd(() => (stopping ??= stop()));
+      return { shutdown, stop: () => (stopping ??= stop()) };
     },
     start: (type, input, { id = `${type}-${randomBytes(5).toString('hex')}`, ...rest } = {}) =>
       temporal.workflow.start(type, { workflowId: id, taskQueue: workflowQueue, args: [input], ...rest }),

@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
-import { NativeConnection, Worker } from '@temporalio/worker';
-import { createActivities } from '../../src/activities/index.ts';
-import { prefixed, TASK_QUEUES } from '../../src/contracts/names.ts';
+import { TASK_QUEUES } from '../../src/contracts/names.ts';
 import { Code, I32 } from '../../src/core/wasm/code.ts';
-import { createFabric } from '../../src/fabric/index.ts';
-import { deviceCounts } from '../../src/manifest/manifest.ts';
+import { createFabric, type Fabric } from '../../src/fabric/index.ts';
 import type { BatchResult } from '../../src/workflows/task-batch.ts';
 import { agentModule, answering, result, text } from '../fabric/agents.ts';
 import {
@@ -92,46 +89,17 @@ describe('taskBatchWorkflow', () => {
 
   describe('with sandboxes that can be made to die', () => {
     let beside: TestPlatform;
-    let native: NativeConnection;
     before(async () => {
       beside = await openPlatform({ beside: platform });
       await Promise.all([beside.work('workflows'), beside.work('io')]);
-      native = await NativeConnection.connect({ address: platform.stack.temporalAddress });
     });
-    after(() => native.close());
 
-    /** A worker of the sandbox queue on a test's own sandbox entry, which gives running shards no grace when it stops. */
-    async function sandboxWorker(entry: 'real' | 'misbehaving'): Promise<{ stop(): Promise<void> }> {
-      const fabric = createFabric({
+    const misbehaving = (): Fabric =>
+      createFabric({
         poolSize: 1,
+        entry: fileURLToPath(new URL('../fabric/sandbox-entry.ts', import.meta.url)),
         resolve: (sha256) => platform.stores.artifacts.get({ sha256 }),
-        ...(entry === 'real' ? {} : { entry: fileURLToPath(new URL('../fabric/sandbox-entry.ts', import.meta.url)) }),
       });
-      const { activities } = createActivities({
-        stores: platform.stores,
-        fabric,
-        temporal: beside.temporal,
-        lendBlobs: () => ({ release() {} }),
-        deviceClasses: deviceCounts(beside.manifest),
-        deviceCosts: {},
-        queuePrefix: beside.queuePrefix,
-      });
-      const worker = await Worker.create({
-        connection: native,
-        namespace: platform.stack.namespace,
-        taskQueue: prefixed(beside.queuePrefix, TASK_QUEUES.wasm),
-        activities,
-        shutdownGraceTime: 0,
-      });
-      const run = worker.run();
-      return {
-        async stop() {
-          worker.shutdown();
-          await run;
-          fabric.close();
-        },
-      };
-    }
 
     it('makes a dead letter of the task that brings its sandbox down; the others succeed', async () => {
       const scene = await openScene(platform, answering('{"label":"note"}'));
@@ -140,7 +108,7 @@ describe('taskBatchWorkflow', () => {
         all.map((payload, i) => (i === 13 ? { ...payload, misbehave: 'die' } : payload)),
         { batch: 'poison' },
       );
-      const worker = await sandboxWorker('misbehaving');
+      const worker = await beside.ruthlessWorker(TASK_QUEUES.wasm, { fabric: misbehaving() });
       try {
         const done = await beside.execute<BatchResult>('taskBatchWorkflow', {
           project: scene.project,
@@ -173,7 +141,7 @@ describe('taskBatchWorkflow', () => {
       await scene.admit(payloads(400), { batch: 'shut' });
       const stored = async (): Promise<number> =>
         (await platform.stores.executions.range(scene.project, scene.taskType, 0, 400)).length;
-      const first = await sandboxWorker('real');
+      const first = await beside.ruthlessWorker(TASK_QUEUES.wasm);
       const handle = await beside.start('taskBatchWorkflow', {
         project: scene.project,
         batchId: scene.batchId('shut'),
@@ -183,7 +151,7 @@ describe('taskBatchWorkflow', () => {
       await first.stop();
       const before = await stored();
       assert.ok(before < 400, `${before} of 400 were done when the worker stopped`);
-      const second = await sandboxWorker('real');
+      const second = await beside.ruthlessWorker(TASK_QUEUES.wasm);
       try {
         assert.deepEqual(await handle.result(), { batchId: scene.batchId('shut'), executed: 400, failed: 0 });
       } finally {
