@@ -66,6 +66,8 @@ export interface EvolutionActivities {
     results: ArtifactRef[];
   }): Promise<{ state: ArtifactRef; text: string }>;
   finishSearch(input: { project: string; search: string; state: ArtifactRef }): Promise<SearchResult>;
+  /** Marks a search that will not be finished. Its candidates and snapshots stay. */
+  closeSearch(input: { project: string; search: string; status: 'failed' | 'cancelled' }): Promise<void>;
 }
 
 /** What an experiment's row holds. Everything but `result` is known before the first generation, and hashed into its id. */
@@ -216,6 +218,11 @@ export function createEvolutionActivities(deps: ActivityDeps): EvolutionActiviti
           ? `generation ${before.generation}: no valid candidate yet`
           : `generation ${before.generation}: best ${percent(best.quality)} at cost ${best.cost.toFixed(2)}, front of ${after.archive.elites.length}`;
       return { state: ref, text };
+    },
+
+    async closeSearch({ project, search, status }) {
+      const experiment = await stores.experiments.get(project, search);
+      if (experiment?.status === 'running') await stores.experiments.updateStatus(project, search, status);
     },
 
     async finishSearch({ project, search, state }) {

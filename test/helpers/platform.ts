@@ -1,4 +1,4 @@
-import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { Client, Connection, type WorkflowHandle, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -36,7 +36,7 @@ export interface TestPlatform {
    */
   ruthlessWorker(queue: string, instead?: Partial<ActivityDeps>): Promise<RuthlessWorker>;
   /** Starts a workflow under an ID of its own, unless one is given. */
-  start(type: WorkflowType, input: object, options?: StartOptions): Promise<WorkflowHandle>;
+  start(type: WorkflowType, input: object, options?: StartOptions): Promise<WorkflowHandleWithFirstExecutionRunId>;
   /** {@link start}, and its result. */
   execute<R>(type: WorkflowType, input: object, options?: StartOptions): Promise<R>;
 }

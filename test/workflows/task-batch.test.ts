@@ -73,10 +73,7 @@ describe('taskBatchWorkflow', () => {
     const handle = await platform.start('taskBatchWorkflow', input);
     await fatten(handle);
     assert.deepEqual(await handle.result(), { batchId: scene.batchId('long'), executed: 60, failed: 0 });
-    const first = platform.temporal.workflow.getHandle(
-      handle.workflowId,
-      (handle as { firstExecutionRunId?: string }).firstExecutionRunId,
-    );
+    const first = platform.temporal.workflow.getHandle(handle.workflowId, handle.firstExecutionRunId);
     assert.equal((await first.describe()).status.name, 'CONTINUED_AS_NEW');
     assert.equal((await platform.stores.executions.range(scene.project, scene.taskType, 0, 100)).length, 60);
   });
