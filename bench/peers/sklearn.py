@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 def read(path):
     with open(path, encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines if line.strip()]
-    return [row["text"] for row in rows], [row["label"] for row in rows]
+    return [row["text"] for row in rows], [row.get("label") for row in rows]
 
 
 def main(train_path, test_path, out_path):

@@ -42,8 +42,22 @@ export function canonicalBytes(value: unknown): Uint8Array {
 }
 
 /** SHA-256 of bytes, or of a text's UTF-8, in lower-case hex. */
-export function sha256Hex(content: Uint8Array | string): Sha256 {
-  return bytesToHex(sha256(typeof content === 'string' ? utf8ToBytes(content) : content));
+export type Sha256Hex = (content: Uint8Array | string) => Sha256;
+
+const portable: Sha256Hex = (content) =>
+  bytesToHex(sha256(typeof content === 'string' ? utf8ToBytes(content) : content));
+
+let implementation = portable;
+
+/** SHA-256 of bytes, or of a text's UTF-8, in lower-case hex. */
+export const sha256Hex: Sha256Hex = (content) => implementation(content);
+
+/**
+ * Lets a program put its platform's own SHA-256 in place of the portable one: the same digests, several times faster. Called
+ * once, where a program is composed; workflow code keeps the portable one.
+ */
+export function useSha256(native: Sha256Hex): void {
+  implementation = native;
 }
 
 /** The name of a value: SHA-256 of its canonical JSON. */

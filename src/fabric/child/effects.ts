@@ -102,7 +102,9 @@ export class PureEffects implements EffectHandler {
     if (near !== undefined) return near;
     const input = atPointer(this.#item.payload, pointer);
     if (input === undefined) return effectError('CHIMERA_INVALID_INPUT', `the payload has nothing at ${pointer}`);
-    const result = this.#cache.getOrMake(`${sha256}:${hash('sha256', canonicalJson(input))}`, () => {
+    // A text is hashed as it is; the mark keeps it apart from a value whose JSON it spells.
+    const key = typeof input === 'string' ? `text:${hash('sha256', input)}` : hash('sha256', canonicalJson(input));
+    const result = this.#cache.getOrMake(`${sha256}:${key}`, () => {
       const model = this.#load(sha256);
       try {
         const { body, scores } = model.infer(input);

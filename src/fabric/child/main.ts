@@ -4,8 +4,13 @@ import type { JsonValue } from '../../contracts/records.ts';
 import { loadLinearModel } from '../../core/training/linear/model.ts';
 import { createPreprocessor } from '../../core/validation/preprocess/pipeline.ts';
 import { compileJsonSchema } from '../../core/validation/schema.ts';
+import { useNativeSha256 } from '../native-sha256.ts';
+import { useGatheredBlobs } from './gathered-blob.ts';
 import { serve } from './serve.ts';
 import type { InferenceModel } from './services.ts';
+
+useNativeSha256();
+useGatheredBlobs();
 
 /** A linear text model: its answer is the likeliest label and every label's probability. */
 function linearModel(bytes: Uint8Array): InferenceModel {

@@ -27,7 +27,8 @@ const OPEN_FILES = 256;
 /** KiB of native stack, and how much of it V8 may use: the guard's depth limit ends a recursion well before. */
 const STACK_KIB = 8192;
 const STACK_FLAG = '--stack-size=3900';
-const HEAP_FLAG = '--max-old-space-size=768';
+/** A batch makes tens of megabytes of short-lived texts: in a larger young generation fewer of them are copied. */
+const HEAP_FLAGS = ['--max-old-space-size=768', '--max-semi-space-size=32'];
 
 function works(command: readonly string[]): boolean {
   const [program, ...rest] = command;
@@ -83,7 +84,7 @@ function buildWalls(): Walls {
   const permission = ['--permission', `--allow-fs-read=${join(projectRoot(), '*')}`];
   const permitted = works([...prefix, process.execPath, ...permission, '--eval', '0']);
   const stack = facts.some(({ name, active }) => name === 'native stack' && active) ? [STACK_FLAG] : [];
-  const flags = [...stack, HEAP_FLAG, '--no-warnings', ...(permitted ? permission : [])];
+  const flags = [...stack, ...HEAP_FLAGS, '--no-warnings', ...(permitted ? permission : [])];
   const command = [...prefix, process.execPath, ...flags];
   const fact = (name: string, active: boolean, yes: string, no: string): SandboxFact => ({
     name,

@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from '../../../contracts/records.ts';
 import type { FeatureDeclaration } from './declarations.ts';
+import { createTermCounter } from './terms.ts';
 
 interface CharacterCounts {
   readonly letters: number;
@@ -9,29 +10,29 @@ interface CharacterCounts {
   readonly nonAscii: number;
 }
 
+/** What a character is: its place among the counts. */
+const CLASS = { other: 0, lower: 1, upper: 2, digit: 3, punctuation: 4, nonAscii: 5 } as const;
+const CLASSES = Uint8Array.from({ length: 128 }, (_, code) => {
+  if (code >= 0x61 && code <= 0x7a) return CLASS.lower;
+  if (code >= 0x41 && code <= 0x5a) return CLASS.upper;
+  if (code >= 0x30 && code <= 0x39) return CLASS.digit;
+  return code > 0x20 && code < 0x7f ? CLASS.punctuation : CLASS.other;
+});
+
 function countCharacters(text: string): CharacterCounts {
-  let [letters, upper, digit, punctuation, nonAscii] = [0, 0, 0, 0, 0];
+  const counts = new Uint32Array(6);
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    if (code >= 0x80) nonAscii++;
-    else if (code >= 0x61 && code <= 0x7a) letters++;
-    else if (code >= 0x41 && code <= 0x5a) {
-      letters++;
-      upper++;
-    } else if (code >= 0x30 && code <= 0x39) digit++;
-    else if (code > 0x20 && code < 0x7f) punctuation++;
+    counts[code < 128 ? CLASSES[code]! : CLASS.nonAscii]!++;
   }
-  return { letters, upper, digit, punctuation, nonAscii };
-}
-
-const WORD = /[\p{L}\p{N}_]+/gu;
-const ASCII_WORD = /[a-z0-9_]+/g;
-const NOT_ASCII = /[^\0-\x7f]/;
-
-/** The words of a text in lower case: runs of letters, digits and `_`. */
-export function wordsOf(text: string): readonly string[] {
-  const lower = text.toLowerCase();
-  return lower.match(NOT_ASCII.test(lower) ? WORD : ASCII_WORD) ?? [];
+  const upper = counts[CLASS.upper]!;
+  return {
+    letters: counts[CLASS.lower]! + upper,
+    upper,
+    digit: counts[CLASS.digit]!,
+    punctuation: counts[CLASS.punctuation]!,
+    nonAscii: counts[CLASS.nonAscii]!,
+  };
 }
 
 function occurrences(text: string, piece: string): number {
@@ -53,28 +54,23 @@ export type FeatureReader = (payload: JsonObject) => Float64Array;
 /** Makes a {@link FeatureReader}. Each field is walked once however many features read it. */
 export function createFeatureReader(features: readonly FeatureDeclaration[]): FeatureReader {
   /** Field → word → the places in the result which that word adds to. */
-  const termIndex = new Map<string, Map<string, number[]>>();
+  const places = new Map<string, Map<string, number[]>>();
   features.forEach((feature, place) => {
-    if (feature.kind !== 'terms') return;
-    const index = termIndex.get(feature.field) ?? new Map<string, number[]>();
-    termIndex.set(feature.field, index);
+    if (feature.kind !== 'terms' && feature.kind !== 'words') return;
+    const index = places.get(feature.field) ?? new Map<string, number[]>();
+    places.set(feature.field, index);
+    if (feature.kind === 'words') return;
     for (const term of new Set(feature.terms.map((word) => word.toLowerCase()))) {
       index.set(term, [...(index.get(term) ?? []), place]);
     }
   });
-  const wordFields = new Set([...termIndex.keys(), ...features.filter((f) => f.kind === 'words').map((f) => f.field)]);
+  const counters = [...places].map(([field, index]) => ({ field, count: createTermCounter(index) }));
   const countFields = new Set(features.filter((f) => f.kind === 'ratio').map((f) => f.field));
 
   return (payload) => {
     const values = new Float64Array(features.length);
     const words = new Map<string, number>();
-    for (const field of wordFields) {
-      const found = wordsOf(textOf(payload[field]));
-      words.set(field, found.length);
-      const index = termIndex.get(field);
-      if (index === undefined) continue;
-      for (const word of found) for (const place of index.get(word) ?? []) values[place]! += 1;
-    }
+    for (const { field, count } of counters) words.set(field, count(textOf(payload[field]), values));
     const counts = new Map<string, CharacterCounts>();
     for (const field of countFields) counts.set(field, countCharacters(textOf(payload[field])));
     features.forEach((feature, place) => {
