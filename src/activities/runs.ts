@@ -30,7 +30,7 @@ export async function agentRef(
  * so that both give equal records.
  */
 export async function runTasks(
-  deps: ActivityDeps,
+  deps: Pick<ActivityDeps, 'stores' | 'fabric'>,
   project: string,
   type: TaskType,
   tasks: readonly TaskRecord[],

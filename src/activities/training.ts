@@ -78,7 +78,7 @@ export function createTrainingActivities({ stores }: ActivityDeps): TrainingActi
           await new Promise((resolve) => setImmediate(resolve));
         }
         const artifact = await stores.artifacts.put(trainer.model(), { kind: 'model' });
-        const report = judge(type, data, await stores.artifacts.get(artifact));
+        const report = judgeModel(type, data, await stores.artifacts.get(artifact));
         failpoint('model.put');
         const { price, name } = spec;
         await stores.models.put(
@@ -132,7 +132,8 @@ export function trainingData(type: TaskType, examples: readonly DatasetExample[]
   return { labels: scorer.labels, train: part('train'), validation: part('validation') };
 }
 
-function judge(type: TaskType, data: TrainingData, bytes: Uint8Array): ModelSummary['validation'] {
+/** How well a model answers the validation split. */
+export function judgeModel(type: TaskType, data: TrainingData, bytes: Uint8Array): ModelSummary['validation'] {
   const model = loadLinearModel(bytes);
   const pairs = data.validation.map(({ text, label }) => {
     const scores = model.score(text);

@@ -7,6 +7,7 @@ import { addPlatformCommands } from './commands/platform.ts';
 import { addRegistryCommands } from './commands/registry.ts';
 import { addTaskTypeCommands } from './commands/task-types.ts';
 import { addTaskCommands } from './commands/tasks.ts';
+import { addVerifyCommand } from './commands/verify.ts';
 import { exitCodeOfRun } from './command.ts';
 import { EXIT, exitCodeHelp, type ExitCode } from './exit-codes.ts';
 import { printError, type Io } from './output.ts';
@@ -49,6 +50,7 @@ export function createProgram(session: Session): Command {
   addAgentCommands(program, session);
   addCycleCommands(program, session);
   addAuditCommands(program, session);
+  addVerifyCommand(program, session);
   addRegistryCommands(program, session);
   return program;
 }
