@@ -1,0 +1,45 @@
+import { appendFileSync, closeSync, openSync, readdirSync, readFileSync, statSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+
+/**
+ * Preload (`node --import`) of a process under test. Counts every failpoint it passes into `$CHIMERA_TEST_FAILPOINTS`, one
+ * byte a hit in a file of the failpoint's name; at the hit named by `$CHIMERA_TEST_KILL` (`name:occurrence`, counted over
+ * all processes of the run) it ends the process as a power cut would. Once a run: the process that is started instead
+ * finds the file `killed` and lives.
+ */
+const folder = process.env['CHIMERA_TEST_FAILPOINTS'];
+if (folder !== undefined) {
+  const [target, occurrence] = (process.env['CHIMERA_TEST_KILL'] ?? '').split(':');
+  globalThis.__chimeraFailpoint = (name) => {
+    const file = join(folder, name);
+    appendFileSync(file, '.');
+    if (name === target && statSync(file).size >= Number(occurrence)) die(folder);
+  };
+}
+
+function die(into: string): void {
+  let file: number;
+  try {
+    file = openSync(join(into, 'killed'), 'wx');
+  } catch {
+    return; // somebody has died here already
+  }
+  // Whoever looks for orphans must know whose parent this was.
+  writeSync(file, JSON.stringify([process.pid, ...childrenOf(process.pid)]));
+  closeSync(file);
+  process.kill(process.pid, 'SIGKILL');
+}
+
+function childrenOf(parent: number): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .filter((pid) => {
+      try {
+        const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+        return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]) === parent;
+      } catch {
+        return false; // it ended meanwhile
+      }
+    });
+}
