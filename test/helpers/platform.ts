@@ -1,4 +1,9 @@
-import { Client, Connection, type WorkflowHandle, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
+import {
+  Client,
+  Connection,
+  type WorkflowHandle,
+  type WorkflowHandleWithFirstExecutionRunId,
+} from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -55,6 +60,8 @@ export interface StartOptions {
 export interface PlatformOptions {
   /** Takes the rows and bytes of another platform, with queues and workers of its own. */
   readonly beside?: TestPlatform;
+  /** In front of every queue; default: a random one. */
+  readonly queuePrefix?: string;
   /** Devices by class; default: two of `cpu`, so that tests do not wait for each other, and one of {@link IDLE_CLASS}. */
   readonly devices?: Readonly<Record<string, number>>;
 }
@@ -63,7 +70,9 @@ export interface PlatformOptions {
 export const randomProject = (): string => `p${randomBytes(5).toString('hex')}`;
 
 let telemetry: Promise<Telemetry> | undefined;
-const silent = (): Promise<Telemetry> =>
+
+/** The telemetry of a test process: counts, and writes nothing. */
+export const silentTelemetry = (): Promise<Telemetry> =>
   (telemetry ??= startTelemetry({ serviceName: 'test', logLevel: 'silent' }).then((started) => {
     stopAtEnd(() => started.shutdown());
     return started;
@@ -82,7 +91,7 @@ export function sharedPlatform(): Promise<TestPlatform> {
 /** A platform without workers: {@link TestPlatform.work} starts them. */
 export async function openPlatform(options: PlatformOptions = {}): Promise<TestPlatform> {
   const stack = await testStack();
-  const prefix = queuePrefix();
+  const prefix = options.queuePrefix ?? queuePrefix();
   const manifest = testManifest(options.devices ?? { cpu: 2, [IDLE_CLASS]: 1 });
   const connection = await Connection.connect({ address: stack.temporalAddress });
   stopAtEnd(() => connection.close());
@@ -105,7 +114,7 @@ export async function openPlatform(options: PlatformOptions = {}): Promise<TestP
         queuePrefix: prefix,
         manifest: role === 'all' ? { ...manifest, taskQueues: polled } : manifest,
         stores,
-        telemetry: await silent(),
+        telemetry: await silentTelemetry(),
         connection: { address: stack.temporalAddress },
         namespace: stack.namespace,
         cacheDir: stack.config.cacheDir,

@@ -71,11 +71,12 @@ export const RIGHT = decision([{ when: [{ feature: 0, op: '>', threshold: 0.5 }]
 export class Scene {
   readonly platform: TestPlatform;
   readonly project: string;
-  readonly taskType = NOTES.name;
+  readonly taskType: string;
 
-  constructor(platform: TestPlatform, project: string) {
+  constructor(platform: TestPlatform, project: string, taskType: string) {
     this.platform = platform;
     this.project = project;
+    this.taskType = taskType;
   }
 
   /** What every workflow of this stream takes. */
@@ -148,16 +149,21 @@ export class Scene {
   }
 }
 
-export async function openScene(platform: TestPlatform, champion: Genome | Uint8Array = NEVER): Promise<Scene> {
-  const scene = new Scene(platform, randomProject());
+export async function openScene(
+  platform: TestPlatform,
+  champion: Genome | Uint8Array = NEVER,
+  type: TaskType = NOTES,
+  project = randomProject(),
+): Promise<Scene> {
+  const scene = new Scene(platform, project, type.name);
   const { projects, taskTypes, deployments } = platform.stores;
-  await projects.ensure(scene.project);
-  await taskTypes.put(scene.project, NOTES as TaskTypeDocument);
+  await projects.ensure(project);
+  await taskTypes.put(project, type as TaskTypeDocument);
   const id = await scene.publish(champion);
-  await deployments.initial(scene.project, NOTES.name, id, {
+  await deployments.initial(project, type.name, id, {
     type: 'deployment.initial',
     actor: 'test',
-    subject: NOTES.name,
+    subject: type.name,
     details: {},
   });
   return scene;

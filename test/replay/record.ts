@@ -1,0 +1,133 @@
+import { mkdirSync, rmSync } from 'node:fs';
+import { relative } from 'node:path';
+import type { WorkflowHandle } from '@temporalio/client';
+import type { DatasetSummary } from '../../src/activities/curation.ts';
+import { workflowId } from '../../src/contracts/names.ts';
+import { mochaHooks } from '../helpers/hooks.ts';
+import { IDLE_CLASS, openPlatform, stateText, until, type TestPlatform } from '../helpers/platform.ts';
+import { NEVER, notes, openScene, RIGHT, type Scene } from '../workflows/scene.ts';
+import { HISTORIES, recordHistory } from './histories.ts';
+
+/** Runs every workflow type once on a platform of its own and writes what happened: `node test/replay/record.ts`. */
+async function main(): Promise<void> {
+  const platform = await openPlatform({ queuePrefix: 'replay-' });
+  await platform.work();
+  rmSync(HISTORIES, { recursive: true, force: true });
+  mkdirSync(HISTORIES);
+  await tasks(platform);
+  await sources(platform);
+  await cycle(platform);
+  await cancelled(platform);
+}
+
+async function finished(name: string, handle: WorkflowHandle): Promise<void> {
+  await handle.result().catch(() => undefined);
+  await recordHistory(name, handle);
+}
+
+async function tasks(platform: TestPlatform): Promise<void> {
+  const scene = await openScene(platform, RIGHT, undefined, 'tasks');
+  const { project } = scene;
+  const [task] = await scene.admit([{ text: 'buy' }]);
+  await finished('taskWorkflow', await platform.start('taskWorkflow', { project, taskId: task!.taskId }));
+  await finished(
+    'taskWorkflow.from-ui',
+    await platform.start('taskWorkflow', { ...scene.subject, payload: { text: 'buy' } }),
+  );
+  await finished('taskWorkflow.refused', await platform.start('taskWorkflow', { project: 'NO', surplus: 1 }));
+  const broken = await openScene(platform, new TextEncoder().encode('not a module'), undefined, 'broken');
+  const [dead] = await broken.admit([{ text: 'buy' }]);
+  const input = { project: broken.project, taskId: dead!.taskId };
+  await finished('taskWorkflow.dead-letter', await platform.start('taskWorkflow', input));
+
+  await scene.admit(
+    notes(12).map(({ payload }) => payload),
+    { batch: 'batch' },
+  );
+  const batch = { project, batchId: scene.batchId('batch'), shardSize: 4, window: 2 };
+  await finished('taskBatchWorkflow', await platform.start('taskBatchWorkflow', batch));
+}
+
+async function sources(platform: TestPlatform): Promise<void> {
+  const scene = await openScene(platform, RIGHT, undefined, 'sources');
+  // Relative: histories name no machine's paths. Recorded from the root of the project.
+  const path = relative(process.cwd(), `${import.meta.dirname}/notes`);
+  const source = { kind: 'directory', path };
+  await finished('discoveryWorkflow', await platform.start('discoveryWorkflow', { ...scene.subject, source }));
+}
+
+async function cycle(platform: TestPlatform): Promise<void> {
+  const scene = await openScene(platform, NEVER, undefined, 'cycle');
+  const monitor = await platform.start('streamMonitorWorkflow', { ...scene.subject, pollMs: 500, startCycles: true });
+  await scene.serve('data', notes(120));
+  const { project, taskType } = scene;
+  const input = {
+    ...scene.subject,
+    population: 4,
+    generations: 2,
+    variants: ['words'],
+    rollout: { shadowTasks: 10, cap: 40, pollMs: 300, share: 0.5 },
+  };
+  const handle = await platform.start('evolutionCycleWorkflow', input, {
+    id: workflowId.evolutionCycle(project, taskType),
+  });
+  await served(scene, 120);
+  const { cycle: id } = (await handle.result()) as { cycle: string };
+  await recordHistory('evolutionCycleWorkflow', handle);
+  for (const step of ['curation', 'training', 'evolution', 'evaluation', 'rollout']) {
+    const child = platform.temporal.workflow.getHandle(workflowId.child(step, project, taskType, id));
+    await recordHistory(`${step}Workflow`, child);
+  }
+  const idle = await platform.start('evolutionCycleWorkflow', input);
+  await finished('evolutionCycleWorkflow.idle', idle);
+  await recordHistory('streamMonitorWorkflow', monitor);
+  await monitor.terminate();
+  const broker = platform.temporal.workflow.getHandle(platform.queuePrefix + workflowId.leaseBroker());
+  await recordHistory('leaseBrokerWorkflow', broker);
+}
+
+/** Traffic for a rollout, in the shadow and in the canary. */
+async function served(scene: Scene, from: number): Promise<void> {
+  const stage = async (): Promise<string | undefined> =>
+    (await scene.platform.stores.deployments.current(scene.project, scene.taskType))?.stage;
+  await until('the shadow', async () => (await stage()) === 'shadow', 60_000);
+  await scene.serve('shadow', notes(12, { from }));
+  await until('its end', async () => (await stage()) !== 'shadow');
+  if ((await stage()) === 'canary') await scene.serve('canary', notes(30, { from: from + 12 }));
+}
+
+async function cancelled(platform: TestPlatform): Promise<void> {
+  const scene = await openScene(platform, NEVER, undefined, 'cancelled');
+  await scene.serve('data', notes(120));
+  const dataset = await platform.execute<DatasetSummary>('curationWorkflow', scene.subject);
+  const data = { ...scene.subject, datasetId: dataset.id };
+
+  const training = await platform.start('trainingWorkflow', { ...data, deviceClass: IDLE_CLASS });
+  await until('the state text', async () => (await stateText(training)).includes('no worker polls'));
+  await training.cancel();
+  await finished('trainingWorkflow.no-worker', training);
+
+  const evolution = await platform.start('evolutionWorkflow', {
+    ...data,
+    modelIds: [],
+    generations: 500,
+    plateau: 500,
+  });
+  await until('a generation', async () => (await stateText(evolution)).includes('generation 0:'));
+  await evolution.cancel();
+  await finished('evolutionWorkflow.cancelled', evolution);
+
+  const challenger = await scene.publish(RIGHT);
+  const rollout = await platform.start('rolloutWorkflow', { ...scene.subject, challenger, pollMs: 300 });
+  await until('the shadow', async () => {
+    return (await platform.stores.deployments.current(scene.project, scene.taskType))?.stage === 'shadow';
+  });
+  await rollout.cancel();
+  await finished('rolloutWorkflow.cancelled', rollout);
+}
+
+try {
+  await main();
+} finally {
+  await mochaHooks.afterAll();
+}
