@@ -1,13 +1,14 @@
 import type { Client } from '@temporalio/client';
 import type { Stores } from '../stores/index.ts';
 import type { Fabric } from '../fabric/index.ts';
+import type { LendBlobs } from '../fabric/lending.ts';
 
 /** What activities work with. Built once by a worker; everything an activity touches comes in here. */
 export interface ActivityDeps {
   stores: Stores;
   fabric: Fabric;
   /** Makes bytes that are not stored (the modules of candidates) known to the sandboxes until they are released. */
-  lendBlobs: (blobs: readonly { sha256: string; module: Uint8Array }[]) => { release(): void };
+  lendBlobs: LendBlobs;
   temporal: Client;
   /** Device class → number of devices, from temporal.yaml. */
   deviceClasses: Record<string, number>;

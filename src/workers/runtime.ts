@@ -4,7 +4,7 @@ import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from '../activities/index.ts';
 import type { ActivityDeps } from '../activities/deps.ts';
 import { prefixed } from '../contracts/names.ts';
-import { createFabric } from '../fabric/index.ts';
+import { createLendingFabric } from '../fabric/lending.ts';
 import { deviceCounts, deviceCosts, type Manifest } from '../manifest/manifest.ts';
 import type { Stores } from '../stores/index.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -41,10 +41,9 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
     Runtime.install(runtimeOptions(telemetry));
     runtimeInstalled = true;
   }
-  const lent = new Map<string, Uint8Array>();
-  const fabric = createFabric({
+  const { fabric, lendBlobs } = createLendingFabric({
     poolSize: options.poolSize ?? availableParallelism(),
-    resolve: async (sha256) => lent.get(sha256) ?? stores.artifacts.get({ sha256 }),
+    resolve: (sha256) => stores.artifacts.get({ sha256 }),
   });
   const connection = await Connection.connect(options.connection);
   const native = await NativeConnection.connect(options.connection as Parameters<typeof NativeConnection.connect>[0]);
@@ -55,10 +54,7 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
     deviceClasses: deviceCounts(manifest),
     deviceCosts: deviceCosts(manifest),
     queuePrefix,
-    lendBlobs(blobs) {
-      for (const { sha256, module } of blobs) lent.set(sha256, module);
-      return { release: () => blobs.forEach(({ sha256 }) => lent.delete(sha256)) };
-    },
+    lendBlobs,
   };
   const { activities, layerOf } = createActivities(deps);
   const codePath = await workflowBundle(cacheDir);
