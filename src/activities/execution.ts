@@ -1,6 +1,6 @@
 import { ChimeraError, isChimeraError } from '../contracts/errors.ts';
 import { failpoint } from '../contracts/failpoint.ts';
-import type { JsonValue, TaskRecord, TaskState } from '../contracts/records.ts';
+import type { ExecutionRow, JsonValue, TaskRecord, TaskState } from '../contracts/records.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
 import type { ActivityDeps } from './deps.ts';
 import { heartbeating } from './heartbeat.ts';
@@ -38,29 +38,21 @@ export interface ExecutionActivities {
   }): Promise<ShardResult>;
 }
 
-/** Tasks that travel to a sandbox process together, and are stored together. */
-const CHUNK = 64;
+/** Tasks that are run, and then stored, together. Every sandbox gets a part of them. */
+const CHUNK = 128;
 /** Tries of a single task whose sandbox dies or overruns its wall time, before it is a dead letter. */
 const TRIES_ALONE = 3;
 
 export function createExecutionActivities(deps: ActivityDeps): ExecutionActivities {
   const { stores } = deps;
 
-  async function runAndStore(
-    project: string,
-    type: TaskType,
-    tasks: TaskRecord[],
-    signal: AbortSignal,
-  ): Promise<ShardResult> {
-    const rows = await runTasks(deps, project, type, tasks, signal);
+  async function store(project: string, type: TaskType, rows: ExecutionRow[]): Promise<void> {
     const { divergent } = await stores.executions.putMany(project, type.name, rows);
     if (divergent.length > 0) {
       const why = `tasks ${divergent.slice(0, 5).join(', ')} gave another record than before`;
       throw new ChimeraError('CHIMERA_INTERNAL', { why });
     }
     failpoint('execution.stored');
-    const served = rows.filter((row) => row.role === 'served');
-    return { executed: served.length, failed: served.filter((row) => row.status === 'failed').length };
   }
 
   /** What has become of the tasks of a shard, whichever attempt ran them. */
@@ -76,31 +68,49 @@ export function createExecutionActivities(deps: ActivityDeps): ExecutionActiviti
   }
 
   /** A chunk that brought its sandbox down, task by task: only the culprit becomes a dead letter. */
-  async function runAlone(
-    project: string,
-    type: TaskType,
-    tasks: TaskRecord[],
-    signal: AbortSignal,
-  ): Promise<ShardResult> {
-    const total = { executed: 0, failed: 0 };
+  async function runAlone(project: string, type: TaskType, tasks: TaskRecord[], signal: AbortSignal): Promise<void> {
     for (const task of tasks) {
       for (let attempt = 1; ; attempt++) {
         try {
-          const { executed, failed } = await runAndStore(project, type, [task], signal);
-          total.executed += executed;
-          total.failed += failed;
+          await store(project, type, await runTasks(deps, project, type, [task], signal));
           break;
         } catch (error) {
           if (!isSandboxFault(error)) throw error;
           if (attempt < TRIES_ALONE) continue;
           const { taskId, taskType, ordinal } = task;
           await stores.deadLetters.put(project, { taskId, taskType, ordinal, code: error.code, reason: error.message });
-          total.failed++;
           break;
         }
       }
     }
-    return total;
+  }
+
+  /** Runs chunk after chunk, each while the one before is being stored. `note` hears how many are stored. */
+  async function runAll(
+    project: string,
+    type: TaskType,
+    tasks: TaskRecord[],
+    signal: AbortSignal,
+    note: (stored: number) => void,
+  ): Promise<void> {
+    let storing = Promise.resolve();
+    try {
+      for (let start = 0; start < tasks.length; start += CHUNK) {
+        signal.throwIfAborted();
+        const chunk = tasks.slice(start, start + CHUNK);
+        const rows = await runTasks(deps, project, type, chunk, signal).catch((error: unknown) => {
+          if (isSandboxFault(error)) return undefined;
+          throw error;
+        });
+        await storing;
+        const done = rows === undefined ? runAlone(project, type, chunk, signal) : store(project, type, rows);
+        storing = done.then(() => note(chunk.length));
+        // Heard when the next chunk has run; a rejection must not go unhandled until then.
+        storing.catch(() => undefined);
+      }
+    } finally {
+      await storing;
+    }
   }
 
   return {
@@ -128,24 +138,10 @@ export function createExecutionActivities(deps: ActivityDeps): ExecutionActiviti
     async executeShard({ project, batchId, taskType, from, to }) {
       return heartbeating(async (signal, note) => {
         const tasks = await stores.executions.missing(project, taskType, from, to, { batchId });
-        const total = { executed: 0, failed: 0 };
-        const byVersion = Map.groupBy(tasks, (task) => task.taskTypeVersion);
-        for (const [version, group] of byVersion) {
+        let stored = 0;
+        for (const [version, group] of Map.groupBy(tasks, (task) => task.taskTypeVersion)) {
           const type = await stores.taskTypes.require<TaskType>(project, taskType, version);
-          for (let start = 0; start < group.length; start += CHUNK) {
-            signal.throwIfAborted();
-            const chunk = group.slice(start, start + CHUNK);
-            let done: ShardResult;
-            try {
-              done = await runAndStore(project, type, chunk, signal);
-            } catch (error) {
-              if (!isSandboxFault(error)) throw error;
-              done = await runAlone(project, type, chunk, signal);
-            }
-            total.executed += done.executed;
-            total.failed += done.failed;
-            note(total);
-          }
+          await runAll(project, type, group, signal, (more) => note({ stored: (stored += more), of: tasks.length }));
         }
         return shardResult(project, taskType, { batchId, from, to });
       });

@@ -36,11 +36,19 @@ export async function consume(stores: Stores, project: string, taskType: string)
     const watermark = await stores.tasks.watermark(project, taskType);
     if (watermark <= consumedTo) return { consumedTo, watermark, document, ...(drift === undefined ? {} : { drift }) };
     const to = Math.min(watermark, consumedTo + CHUNK);
-    const executions = await streamExecutions(stores, project, taskType, consumedTo, to);
+    // Windows are computed anew from their rows, so that renewing one twice changes nothing.
+    const windowFrom = Math.floor(consumedTo / WINDOW) * WINDOW;
+    const inWindows = await streamExecutions(stores, project, taskType, windowFrom, to);
+    const executions = inWindows.filter(({ ordinal }) => ordinal >= consumedTo);
     const feedback = await stores.feedback.forRange(project, taskType, consumedTo, to);
     await stores.scores.putMany(project, taskType, scoreExecutions(executions, feedback));
     failpoint('score.stored');
-    await renewWindows(stores, project, taskType, consumedTo, to);
+    const scores = await stores.scores.range(project, taskType, windowFrom, to);
+    const windows = windowsOf(inWindows, scores).map((window) => ({
+      ...window,
+      values: window.values as unknown as JsonObject,
+    }));
+    await stores.kpi.putWindows(project, taskType, windows);
     const promotions = promotionsOf(await stores.deployments.history(project, taskType));
     const followed = followDrift({ project, taskType }, promotions, document, executions);
     const moved = await stores.kpi.compareAndSetMonitor(
@@ -70,24 +78,6 @@ export async function streamExecutions(
     if (!types.has(version)) types.set(version, await stores.taskTypes.require<TaskType>(project, taskType, version));
   }
   return rows.map((row) => ({ ...row, type: types.get(row.taskTypeVersion)! }));
-}
-
-/** Windows are computed anew from their rows, so that renewing one twice changes nothing. */
-async function renewWindows(
-  stores: Stores,
-  project: string,
-  taskType: string,
-  from: number,
-  to: number,
-): Promise<void> {
-  const start = Math.floor(from / WINDOW) * WINDOW;
-  const executions = await stores.executions.ofStream(project, taskType, start, to);
-  const scores = await stores.scores.range(project, taskType, start, to);
-  const windows = windowsOf(executions, scores).map((window) => ({
-    ...window,
-    values: window.values as unknown as JsonObject,
-  }));
-  await stores.kpi.putWindows(project, taskType, windows);
 }
 
 /**

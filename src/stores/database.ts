@@ -16,11 +16,20 @@ export interface Database extends Queryable {
   close(): Promise<void>;
 }
 
-/** Whole numbers as numbers (they stay below 2^53), times as ISO 8601, everything else as pg does it. */
+const FLOAT8_ARRAY = 1022;
+
+/** `{1,2.5,3}`. A stream has thousands of rows of features, and pg's own parser reads arrays character by character. */
+const readDoubles = (text: string): number[] => (text === '{}' ? [] : text.slice(1, -1).split(',').map(Number));
+
+/**
+ * Whole numbers as numbers (they stay below 2^53), times as ISO 8601, flat arrays of doubles without NULL as numbers,
+ * everything else as pg does it.
+ */
 const TYPES = {
   getTypeParser(oid: number, format?: 'text' | 'binary'): (value: never) => unknown {
     if (format !== 'binary') {
       if (oid === pg.types.builtins.INT8) return Number;
+      if (oid === FLOAT8_ARRAY) return readDoubles;
       if (oid === pg.types.builtins.TIMESTAMPTZ) return (value: string) => new Date(value).toISOString();
     }
     return pg.types.getTypeParser(oid, format);
