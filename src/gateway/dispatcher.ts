@@ -5,7 +5,7 @@ import type { Stores } from '../stores/index.ts';
 import { createStarter, type Starter } from './starter.ts';
 
 export interface DispatcherOptions {
-  readonly stores: Pick<Stores, 'tasks' | 'batches' | 'projects' | 'audit' | 'listen'>;
+  readonly stores: Pick<Stores, 'tasks' | 'batches' | 'projects' | 'taskTypes' | 'deployments' | 'audit' | 'listen'>;
   readonly temporal: Client;
   readonly queuePrefix?: string;
   /** Looks for work that nobody announced this often, in ms. */
@@ -17,6 +17,8 @@ export interface DispatcherOptions {
   readonly graceMs?: number;
   /** Feedback deadlines are recorded and audit events sealed this often, in ms. */
   readonly housekeepingMs?: number;
+  /** Looks for streams without a monitor this often, in ms. */
+  readonly watchMs?: number;
   /** Rows read at a time. */
   readonly pageSize?: number;
   /** Starts under way at a time. */
@@ -31,22 +33,39 @@ export interface Dispatcher {
   dispatchOnce(): Promise<number>;
   /** One round of housekeeping. */
   housekeepOnce(): Promise<void>;
+  /** Makes sure that the stream of every task type with a deployment has its monitor, whoever deployed it. */
+  watchOnce(): Promise<void>;
 }
 
 const LONGEST_BACKOFF_MS = 30_000;
+/** A monitor that was seen is looked for again after this: somebody may have ended it. */
+const SEEN_MS = 60_000;
 
 /**
  * The outbox: the accept row says what is to be started, this starts it. Any number of dispatchers may run, and each may
  * die anywhere: starting again finds the run that there is, and a row stays until its start was marked.
  */
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
-  const { stores, temporal, queuePrefix, pollMs = 1_000, housekeepingMs = 5_000, log } = options;
+  const { stores, temporal, queuePrefix, pollMs = 1_000, housekeepingMs = 5_000, watchMs = 2_000, log } = options;
   const starter = createStarter({ temporal, ...(queuePrefix === undefined ? {} : { queuePrefix }) });
   const outbox = new Outbox(options, starter);
 
   const housekeepOnce = async (): Promise<void> => {
     await stores.tasks.expireFeedback(new Date());
     for (const project of await stores.projects.list()) await stores.audit.seal(project);
+  };
+
+  const seen = new Map<string, number>();
+  const watchOnce = async (): Promise<void> => {
+    for (const project of await stores.projects.list()) {
+      for (const { name: taskType } of await stores.taskTypes.list(project)) {
+        const key = `${project}/${taskType}`;
+        if (performance.now() - (seen.get(key) ?? -Infinity) < SEEN_MS) continue;
+        if ((await stores.deployments.current(project, taskType)) === undefined) continue;
+        await starter.monitor({ project, taskType });
+        seen.set(key, performance.now());
+      }
+    }
   };
 
   const loop = async (
@@ -73,6 +92,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   return {
     dispatchOnce: () => outbox.dispatch(),
     housekeepOnce,
+    watchOnce,
     async run(signal) {
       const bell = new Bell();
       const listening = stores
@@ -96,6 +116,15 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
             return false;
           },
           () => sleep(housekeepingMs, signal),
+        ),
+        loop(
+          'watching streams',
+          signal,
+          async () => {
+            await watchOnce();
+            return false;
+          },
+          () => sleep(watchMs, signal),
         ),
       ]);
       await (await listening)?.close();

@@ -49,6 +49,8 @@ export interface Starter {
   task(task: StartableTask): Promise<WorkflowHandle>;
   batch(batch: StartableBatch): Promise<WorkflowHandle>;
   cycle(input: EvolutionCycleInput): Promise<WorkflowHandle & { readonly firstExecutionRunId: string }>;
+  /** The monitor of a stream. */
+  monitor(stream: { readonly project: string; readonly taskType: string }): Promise<WorkflowHandle>;
 }
 
 const project = defineSearchAttributeKey(SEARCH_ATTRIBUTES.project, SearchAttributeType.KEYWORD);
@@ -117,6 +119,14 @@ export function createStarter({ temporal, queuePrefix = '', deadlineMs = 5_000 }
         args: [input],
         staticSummary: `evolution cycle of ${input.taskType}`,
         priority: { priorityKey: 3, fairnessKey: input.project },
+      }),
+    monitor: (stream) =>
+      start(WORKFLOWS.streamMonitor, stream, {
+        layer: 'kpi',
+        workflowId: workflowId.streamMonitor(stream.project, stream.taskType),
+        args: [{ project: stream.project, taskType: stream.taskType }],
+        staticSummary: `watches the stream of ${stream.taskType}`,
+        priority: { priorityKey: 2, fairnessKey: stream.project },
       }),
   };
 }

@@ -1,7 +1,10 @@
+import { WorkflowNotFoundError, type WorkflowHandle } from '@temporalio/client';
 import assert from 'node:assert/strict';
+import { workflowId } from '../../src/contracts/names.ts';
 import { createDispatcher, type DispatcherOptions } from '../../src/gateway/dispatcher.ts';
 import { taskWorkflowId } from '../../src/gateway/starter.ts';
-import { PROJECT, startPlatform, type Platform } from './fixture.ts';
+import type { TaskTypeDocument } from '../../src/stores/index.ts';
+import { LABELS, PROJECT, startPlatform, type Platform } from './fixture.ts';
 
 describe('dispatcher', function () {
   this.timeout(240_000);
@@ -97,7 +100,7 @@ describe('dispatcher', function () {
     const ending = new AbortController();
     const log = {
       warn: (_details: object, message: string): void => {
-        warnings.push(message);
+        if (message.startsWith('dispatching')) warnings.push(message);
         if (warnings.length === 2) ending.abort();
       },
     };
@@ -124,6 +127,25 @@ describe('dispatcher', function () {
     }) as typeof platform.temporal;
     await assert.rejects(createDispatcher(options({ temporal: picky })).dispatchOnce(), /invalid argument/);
     assert.deepEqual(await waiting(), ['refused']);
+  });
+
+  it('starts the monitor of every stream that is served, once, and again when somebody ended it', async () => {
+    const { stores, temporal } = platform;
+    await stores.taskTypes.put(PROJECT, { ...(LABELS as TaskTypeDocument), name: 'unserved' });
+    const monitor = (taskType: string): WorkflowHandle =>
+      temporal.workflow.getHandle(workflowId.streamMonitor(PROJECT, taskType));
+    const dispatcher = createDispatcher(options());
+    await dispatcher.watchOnce();
+    const { runId, status, searchAttributes } = await monitor('labels').describe();
+    assert.equal(status.name, 'RUNNING');
+    assert.deepEqual(searchAttributes['ChimeraLayer'], ['kpi']);
+    await dispatcher.watchOnce();
+    await createDispatcher(options()).watchOnce();
+    assert.equal((await monitor('labels').describe()).runId, runId);
+    await assert.rejects(monitor('unserved').describe(), WorkflowNotFoundError);
+    await monitor('labels').terminate();
+    await createDispatcher(options()).watchOnce();
+    assert.notEqual((await monitor('labels').describe()).runId, runId);
   });
 
   it('seals the audit log and records feedback deadlines', async () => {

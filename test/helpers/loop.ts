@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { installExample, watchStream } from '../../src/cli/demo/install.ts';
+import { installExample } from '../../src/cli/demo/install.ts';
 import { playStream, type PlanEvent, type PlanSight } from '../../src/cli/demo/plan.ts';
 import { platformSight } from '../../src/cli/demo/sight.ts';
 import { startWorkers, type WorkerGroup } from '../../src/cli/worker-group.ts';
@@ -141,7 +141,6 @@ async function run(options: LoopOptions, undo: (() => Promise<unknown>)[], begun
     begin('gateway', 1, [GATEWAY]),
     begin('workers', options.workers ?? 1, [WORKER, '--role', 'all']),
   ]);
-  await watchStream(temporal, PROJECT, words.taskType.name);
   log('everything runs');
 
   const client = new ChimeraClient({

@@ -1,5 +1,3 @@
-import { WorkflowIdConflictPolicy, type Client } from '@temporalio/client';
-import { prefixed, TASK_QUEUES, workflowId, WORKFLOWS } from '../../contracts/names.ts';
 import type { JsonObject } from '../../contracts/records.ts';
 import { compileGenome } from '../../core/evolution/compile.ts';
 import { createFabric } from '../../fabric/index.ts';
@@ -49,20 +47,4 @@ export async function installExample(stores: Stores, project: string, example: D
   } finally {
     fabric.close();
   }
-}
-
-/** Starts the monitor of a stream, where it does not run yet. */
-export async function watchStream(
-  temporal: Client,
-  project: string,
-  taskType: string,
-  queuePrefix = '',
-): Promise<void> {
-  await temporal.workflow.start(WORKFLOWS.streamMonitor, {
-    workflowId: workflowId.streamMonitor(project, taskType),
-    workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
-    taskQueue: prefixed(queuePrefix, TASK_QUEUES.workflows),
-    args: [{ project, taskType }],
-    staticSummary: `watches the stream of ${taskType}`,
-  });
 }

@@ -1,7 +1,7 @@
 import { ChimeraClient } from '../../client/index.ts';
 import type { Platform } from '../platform.ts';
 import type { DemoExample, ExampleItem } from './example.ts';
-import { installExample, watchStream } from './install.ts';
+import { installExample } from './install.ts';
 import { playStream, type PlanOptions } from './plan.ts';
 import { platformSight } from './sight.ts';
 
@@ -22,11 +22,10 @@ export async function playExample(
   items: readonly ExampleItem[],
   { seed, name, onEvent, signal, cycle, tenant, onInstalled }: PlayOptions,
 ): Promise<void> {
-  const { stores, temporal, gatewayUrl } = platform;
+  const { stores, gatewayUrl } = platform;
   const { project, apiKey } = tenant ?? { project: platform.config.project, apiKey: platform.apiKey };
   const taskType = example.taskType.name;
   const baseline = await installExample(stores, project, example);
-  await watchStream(temporal, project, taskType);
   onInstalled?.(baseline);
   await playStream({
     client: new ChimeraClient({ baseUrl: gatewayUrl, apiKey }),

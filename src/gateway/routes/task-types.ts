@@ -8,7 +8,7 @@ import type { Services } from '../services.ts';
 
 const named = z.strictObject({ name: z.string().min(1).max(128) });
 
-export function taskTypeRoutes({ stores, taskTypes }: Services): Route[] {
+export function taskTypeRoutes({ stores, starter, taskTypes, log }: Services): Route[] {
   const readDeployment = async (project: string, taskType: string): Promise<unknown> => {
     await stores.taskTypes.require(project, taskType);
     const history = await stores.deployments.history(project, taskType);
@@ -97,6 +97,9 @@ export function taskTypeRoutes({ stores, taskTypes }: Services): Route[] {
           subject: params.name,
           details: { champion: body.champion },
         });
+        await starter
+          .monitor({ project, taskType: params.name })
+          .catch((err: unknown) => log.warn({ err }, 'the monitor of a stream is left to the dispatcher'));
         return { status: 200, body: await readDeployment(project, params.name) };
       },
     }),
