@@ -13,6 +13,7 @@ import { applyManifest } from '../manifest/apply.ts';
 import { loadManifest } from '../manifest/manifest.ts';
 import { openArtifacts } from '../stores/artifacts/open.ts';
 import { createStores, type Stores } from '../stores/index.ts';
+import { mergeMetrics } from '../telemetry/merge.ts';
 import { startTelemetry, type Telemetry } from '../telemetry/telemetry.ts';
 import { clientInterceptors } from '../telemetry/temporal.ts';
 import { apiKeyFile, GATEWAY_URL } from './session.ts';
@@ -44,6 +45,8 @@ export interface Platform {
   readonly apiKey: string;
   readonly workers: WorkerGroup;
   readonly telemetry: Telemetry;
+  /** Prometheus text of this process and all workers as one. */
+  metricsText(): Promise<string>;
   /** Stops everything in order: no new work, workers, stores, servers. Calling it again does nothing. */
   stop(): Promise<void>;
 }
@@ -119,28 +122,32 @@ async function bringUp(config: Config, options: PlatformOptions, undo: Undo[]): 
     return [undefined, changed === 0 ? 'up to date' : `${changed} of ${changes.length} resources changed`];
   });
 
+  let group: WorkerGroup | undefined;
+  const metricsText = async (): Promise<string> =>
+    mergeMetrics([await telemetry.metricsText(), (await group?.metricsText()) ?? '']);
   const gatewayUrl = await step('gateway', async () => {
-    const url = await listen({ config, stack, stores, temporal, telemetry }, undo);
+    const url = await listen({ config, stack, stores, temporal, telemetry, metricsText }, undo);
     stack.publish({ [GATEWAY_URL]: url });
     return [url, url];
   });
 
   const workers = await step('workers', async () => {
-    const group: WorkerGroup = await startWorkers({
+    const started: WorkerGroup = await startWorkers({
       count: config.workers.count,
       env: workerEnvironment(config, stack),
       logs: join(config.home, 'logs'),
       onProgress: (message) => {
         onProgress({ part: 'workers', state: 'warning', message });
-        stack.publish({ workers: group.pids });
+        stack.publish({ workers: started.pids });
       },
       ...options.workers,
     });
-    undo.push(() => group.stop());
-    stack.publish({ workers: group.pids });
-    return [group, `${group.pids.length} running`];
+    group = started;
+    undo.push(() => started.stop());
+    stack.publish({ workers: started.pids });
+    return [started, `${started.pids.length} running`];
   });
-  return { config, stack, stores, temporal, gatewayUrl, apiKey, workers, telemetry };
+  return { config, stack, stores, temporal, gatewayUrl, apiKey, workers, telemetry, metricsText };
 }
 
 interface GatewayParts {
@@ -149,16 +156,18 @@ interface GatewayParts {
   readonly stores: Stores;
   readonly temporal: Client;
   readonly telemetry: Telemetry;
+  readonly metricsText: () => Promise<string>;
 }
 
 /** Gateway and dispatcher in this process. Returns the base URL. */
-async function listen({ config, stack, stores, temporal, telemetry }: GatewayParts, undo: Undo[]): Promise<string> {
+async function listen(parts: GatewayParts, undo: Undo[]): Promise<string> {
+  const { config, stack, stores, temporal, telemetry, metricsText } = parts;
   const { uiUrl, namespace } = stack.temporal;
   const gateway = createGateway({
     stores,
     temporal,
     config: uiUrl === undefined ? {} : { ui: { url: uiUrl, namespace } },
-    metrics: telemetry.metricsText,
+    metrics: metricsText,
     logger: telemetry.logger,
   });
   const { host } = config.gateway;
@@ -195,6 +204,8 @@ export function workerEnvironment(config: Config, stack: Stack): Record<string, 
   return {
     CHIMERA_HOME: config.home,
     CHIMERA_CACHE: config.cacheDir,
+    // Half of a worker's start is compiling modules: Node keeps the result between starts.
+    NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'] ?? join(config.cacheDir, 'compiled'),
     CHIMERA_PROJECT: config.project,
     CHIMERA_DATABASE_URL: stack.databaseUrl,
     CHIMERA_TEMPORAL_ADDRESS: stack.temporal.address,

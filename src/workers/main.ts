@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { loadConfig } from '../config/config.ts';
 import { temporalConnection } from '../config/temporal.ts';
 import { ChimeraError, isChimeraError } from '../contracts/errors.ts';
+import { useNativeSha256 } from '../fabric/native-sha256.ts';
 import { loadManifest } from '../manifest/manifest.ts';
 import { openArtifacts } from '../stores/artifacts/open.ts';
 import { createStores } from '../stores/index.ts';
@@ -10,12 +11,14 @@ import { startWorkers } from './runtime.ts';
 
 /**
  * A worker process: `node src/workers/main.ts --role all|workflows|io|wasm|device:<class>`. Configuration comes from the
- * file and the environment. Tells a parent process `{type: 'ready'}` once it polls. SIGTERM and SIGINT drain it.
+ * file and the environment. Tells a parent process `{type: 'ready'}` once it polls, and its metrics when that asks with
+ * `{type: 'metrics', id}`. SIGTERM and SIGINT drain it.
  */
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: { role: { type: 'string', default: 'all' }, 'queue-prefix': { type: 'string', default: '' } },
   });
+  useNativeSha256();
   const config = loadConfig();
   if (config.databaseUrl === undefined) {
     throw new ChimeraError('CHIMERA_SETUP', { what: 'a worker', why: 'DATABASE_URL is not set' });
@@ -46,6 +49,10 @@ async function main(): Promise<void> {
   process.once('SIGINT', stop);
   // A worker whose parent is gone has nobody who would stop it.
   process.once('disconnect', stop);
+  process.on('message', (message: { type?: unknown; id?: unknown } | null) => {
+    if (message?.type !== 'metrics') return;
+    void telemetry.metricsText().then((text) => process.send?.({ type: 'metrics', id: message.id, text }));
+  });
   process.send?.({ type: 'ready' });
   telemetry.logger.info({ role: values.role }, 'worker polls');
   try {
