@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { ChimeraError } from '../contracts/errors.ts';
+import { growingMetrics, mergeMetrics } from '../telemetry/merge.ts';
 
 export interface WorkerGroupOptions {
   readonly count: number;
@@ -24,11 +25,15 @@ export interface WorkerGroupOptions {
 export interface WorkerGroup {
   /** Process IDs of the workers that run now. */
   readonly pids: readonly number[];
+  /** Prometheus text of all workers as one, those that are gone included. One that does not answer tells what it last told. */
+  metricsText(): Promise<string>;
   /** Asks all of them to finish and waits until they are gone. Calling it again does nothing. */
   stop(): Promise<void>;
 }
 
 const LONGEST_PAUSE_MS = 10_000;
+/** How long a worker may take to tell its metrics: a scrape waits no longer than that. */
+const METRICS_MS = 1_000;
 /** A worker that lived so long had started well: its next death is a new one. */
 const HEALTHY_MS = 60_000;
 const WORKER = fileURLToPath(new URL('../workers/main.ts', import.meta.url));
@@ -51,6 +56,7 @@ export async function startWorkers(options: WorkerGroupOptions): Promise<WorkerG
     get pids() {
       return workers.flatMap((worker) => worker.pid ?? []);
     },
+    metricsText: async () => mergeMetrics(await Promise.all(workers.map((worker) => worker.metricsText()))),
     stop,
   };
 }
@@ -63,6 +69,10 @@ class Worker {
   #child: ChildProcess | undefined;
   #gone: Promise<void> = Promise.resolve();
   #deaths = 0;
+  /** What this process told last, and what its predecessors had counted. */
+  #told = '';
+  #before = '';
+  #questions = 0;
 
   constructor(number: number, options: WorkerGroupOptions) {
     this.#number = number;
@@ -72,6 +82,29 @@ class Worker {
 
   get pid(): number | undefined {
     return this.#child?.pid;
+  }
+
+  async metricsText(): Promise<string> {
+    const child = this.#child;
+    if (child?.connected === true) this.#told = (await this.#ask(child)) ?? this.#told;
+    return mergeMetrics([this.#before, this.#told]);
+  }
+
+  #ask(child: ChildProcess): Promise<string | undefined> {
+    const { promise, resolve } = Promise.withResolvers<string | undefined>();
+    const id = this.#questions++;
+    const hear = (message: unknown): void => {
+      const answer = message as { type?: unknown; id?: unknown; text?: unknown } | null;
+      if (answer?.type === 'metrics' && answer.id === id) resolve(String(answer.text));
+    };
+    const giveUp = (): void => resolve(undefined);
+    const timer = setTimeout(giveUp, METRICS_MS);
+    child.on('message', hear).once('close', giveUp);
+    child.send({ type: 'metrics', id }, (error) => error && giveUp());
+    return promise.finally(() => {
+      clearTimeout(timer);
+      child.off('message', hear).off('close', giveUp);
+    });
   }
 
   /** Resolves when the process is ready for the first time; after that it is kept running. */
@@ -127,6 +160,8 @@ class Worker {
       child.once('error', reject);
       child.once('close', (code, signal) => {
         this.#child = undefined;
+        this.#before = mergeMetrics([this.#before, growingMetrics(this.#told)]);
+        this.#told = '';
         reject(this.#failure(`it ended with ${signal ?? `code ${code}`}`, from));
         gone();
       });

@@ -40,6 +40,38 @@ describe('cli: worker processes', () => {
     assert.deepEqual(group.pids, []);
   });
 
+  /** Tells `count` more tasks each time it is asked, and three that run. */
+  const TELLS = `let tasks = 0;
+    process.on('message', ({ type, id }) => {
+      tasks += Number(process.env.COUNT);
+      const text = '# TYPE tasks_total counter\\ntasks_total ' + tasks + '\\n# TYPE running gauge\\nrunning 3\\n';
+      if (type === 'metrics') process.send({ type, id, text });
+    });
+    ${READY}`;
+
+  it('adds up what its workers count, those that are gone included', async () => {
+    const { promise: back, resolve } = Promise.withResolvers<void>();
+    group = await startWorkers(
+      options(TELLS, {
+        count: 2,
+        env: { COUNT: '5' },
+        onProgress: (message) => message.includes('is back') && resolve(),
+      }),
+    );
+    assert.match(await group.metricsText(), /^tasks_total 10\n(.*\n)*running 6$/m);
+    process.kill(group.pids[0]!, 'SIGKILL');
+    await back;
+    assert.match(await group.metricsText(), /^tasks_total 20\n(.*\n)*running 6$/m, '5 before its death, 5 + 10 now');
+    await group.stop();
+    assert.match(await group.metricsText(), /^tasks_total 20$/m);
+    assert.doesNotMatch(await group.metricsText(), /running/);
+  });
+
+  it('does not wait for a worker that tells nothing', async () => {
+    group = await startWorkers(options(READY));
+    assert.equal(await group.metricsText(), '');
+  });
+
   it('starts a dead one again', async () => {
     const told: string[] = [];
     const { promise: back, resolve } = Promise.withResolvers<void>();

@@ -2,6 +2,7 @@ import { writeFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EvaluationDocument } from '../../activities/evaluation.ts';
 import { renderDemoReport } from '../../report/demo.ts';
+import { secondsByLayer } from '../../telemetry/metrics.ts';
 import type { Session } from '../session.ts';
 import { progressLine } from '../progress-line.ts';
 import type { ExitCode } from '../exit-codes.ts';
@@ -48,7 +49,7 @@ export async function runDemo({ session, exit, seed, mails }: DemoOptions): Prom
       onEvent: (event) => printer.event(event, example.noun),
     });
     const judged = await judgeChampions(platform, example, items);
-    const report = await demoReport(platform, example, judged, {});
+    const report = await demoReport(platform, example, judged, secondsByLayer(await platform.metricsText()));
     const file = join(config.home, 'reports', `${EXAMPLE}.html`);
     mkdirSync(join(config.home, 'reports'), { recursive: true });
     writeFileSync(file, renderDemoReport(report));
