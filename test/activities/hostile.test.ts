@@ -75,7 +75,7 @@ describe('agents and mails that mean harm, through executeTask', () => {
   });
 
   it('a mail that is none is a failed execution, a broken one is answered', async () => {
-    const scene = await openScene(platform, baselineGenome, mailTriage);
+    const scene = await openScene(platform, baselineGenome, { type: mailTriage });
     const { stores } = platform;
     assert.ok((await stores.taskTypes.get<TaskTypeDocument>(scene.project, mailTriage.name)) !== undefined);
     for (const raw of ['just words', '\u0000\u0001\u0002', '%PDF-1.7\n%\u00e2\u00e3\n', '{"json": true}']) {

@@ -26,7 +26,7 @@ async function finished(name: string, handle: WorkflowHandle): Promise<void> {
 }
 
 async function tasks(platform: TestPlatform): Promise<void> {
-  const scene = await openScene(platform, RIGHT, undefined, 'tasks');
+  const scene = await openScene(platform, RIGHT, { project: 'tasks' });
   const { project } = scene;
   const [task] = await scene.admit([{ text: 'buy' }]);
   await finished('taskWorkflow', await platform.start('taskWorkflow', { project, taskId: task!.taskId }));
@@ -35,7 +35,7 @@ async function tasks(platform: TestPlatform): Promise<void> {
     await platform.start('taskWorkflow', { ...scene.subject, payload: { text: 'buy' } }),
   );
   await finished('taskWorkflow.refused', await platform.start('taskWorkflow', { project: 'NO', surplus: 1 }));
-  const broken = await openScene(platform, new TextEncoder().encode('not a module'), undefined, 'broken');
+  const broken = await openScene(platform, new TextEncoder().encode('not a module'), { project: 'broken' });
   const [dead] = await broken.admit([{ text: 'buy' }]);
   const input = { project: broken.project, taskId: dead!.taskId };
   await finished('taskWorkflow.dead-letter', await platform.start('taskWorkflow', input));
@@ -49,7 +49,7 @@ async function tasks(platform: TestPlatform): Promise<void> {
 }
 
 async function sources(platform: TestPlatform): Promise<void> {
-  const scene = await openScene(platform, RIGHT, undefined, 'sources');
+  const scene = await openScene(platform, RIGHT, { project: 'sources' });
   // Relative: histories name no machine's paths. Recorded from the root of the project.
   const path = relative(process.cwd(), `${import.meta.dirname}/notes`);
   const source = { kind: 'directory', path };
@@ -57,7 +57,7 @@ async function sources(platform: TestPlatform): Promise<void> {
 }
 
 async function cycle(platform: TestPlatform): Promise<void> {
-  const scene = await openScene(platform, NEVER, undefined, 'cycle');
+  const scene = await openScene(platform, NEVER, { project: 'cycle' });
   const monitor = await platform.start('streamMonitorWorkflow', { ...scene.subject, pollMs: 500, startCycles: true });
   await scene.serve('data', notes(120));
   const { project, taskType } = scene;
@@ -97,7 +97,7 @@ async function served(scene: Scene, from: number): Promise<void> {
 }
 
 async function cancelled(platform: TestPlatform): Promise<void> {
-  const scene = await openScene(platform, NEVER, undefined, 'cancelled');
+  const scene = await openScene(platform, NEVER, { project: 'cancelled' });
   await scene.serve('data', notes(120));
   const dataset = await platform.execute<DatasetSummary>('curationWorkflow', scene.subject);
   const data = { ...scene.subject, datasetId: dataset.id };

@@ -109,7 +109,7 @@ export class Scene {
   /** Admits tasks as the gateway does; with `batch` as one closed batch. */
   async admit(
     payloads: readonly JsonObject[],
-    { batch, prefix = 'k' }: { batch?: string; prefix?: string } = {},
+    { batch, prefix = `k${batch ?? ''}` }: { batch?: string; prefix?: string } = {},
   ): Promise<TaskRecord[]> {
     const { tasks, batches } = this.platform.stores;
     const batchId = batch === undefined ? undefined : this.batchId(batch);
@@ -117,7 +117,7 @@ export class Scene {
     const accepted = await tasks.acceptMany(
       this.project,
       this.taskType,
-      payloads.map((payload, i) => ({ payload, key: `${prefix}${batch ?? ''}-${i}` })),
+      payloads.map((payload, i) => ({ payload, key: `${prefix}-${i}` })),
       { route: routingOf, ...(batchId === undefined ? {} : { batchId }) },
     );
     const rows = accepted.map(({ task }) => task);
@@ -149,17 +149,23 @@ export class Scene {
   }
 }
 
+export interface SceneOptions {
+  readonly type?: TaskType;
+  readonly project?: string;
+  /** What the champion may ask: names by which it does, and ids. */
+  readonly models?: Record<string, string>;
+}
+
 export async function openScene(
   platform: TestPlatform,
   champion: Genome | Uint8Array = NEVER,
-  type: TaskType = NOTES,
-  project = randomProject(),
+  { type = NOTES, project = randomProject(), models = {} }: SceneOptions = {},
 ): Promise<Scene> {
   const scene = new Scene(platform, project, type.name);
   const { projects, taskTypes, deployments } = platform.stores;
   await projects.ensure(project);
   await taskTypes.put(project, type as TaskTypeDocument);
-  const id = await scene.publish(champion);
+  const id = await scene.publish(champion, models);
   await deployments.initial(project, type.name, id, {
     type: 'deployment.initial',
     actor: 'test',
