@@ -1,7 +1,7 @@
 import { driftVerdict } from '../core/kpi/drift.ts';
 import type { ActivityDeps } from './deps.ts';
 import { heartbeating } from './heartbeat.ts';
-import { consume, untilResolved } from './stream.ts';
+import { consume, untilResolved, type Consumed } from './stream.ts';
 
 export interface StreamStep {
   consumedTo: number;
@@ -16,14 +16,31 @@ export interface KpiActivities {
   advanceStream(input: { project: string; taskType: string; waitMs: number }): Promise<StreamStep>;
 }
 
+/** How often, and how many times at most, a step looks whether more has come in behind. */
+const LOOK_MS = 100;
+const LOOKS = 10;
+
 export function createKpiActivities({ stores }: ActivityDeps): KpiActivities {
+  /** Each step is a round of the workflow: it takes along what comes in while it is at it. */
+  async function consumeAlong(project: string, taskType: string, signal: AbortSignal): Promise<Consumed> {
+    let consumed = await consume(stores, project, taskType);
+    for (let look = 0; look < LOOKS && !signal.aborted; look++) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      const next = await consume(stores, project, taskType);
+      const still = next.consumedTo === consumed.consumedTo;
+      consumed = next;
+      if (still) break;
+    }
+    return consumed;
+  }
+
   return {
     async advanceStream({ project, taskType, waitMs }) {
       return heartbeating(async (signal) => {
         const before = (await stores.kpi.monitor(project, taskType))?.consumedTo ?? 0;
         const alarmsBefore = (await stores.kpi.driftEvents(project, taskType)).length;
         await untilResolved(stores, project, taskType, before, waitMs, signal);
-        const { consumedTo, watermark, document } = await consume(stores, project, taskType);
+        const { consumedTo, watermark, document } = await consumeAlong(project, taskType, signal);
         const alarms = await stores.kpi.driftEvents(project, taskType);
         const latest = alarms.length > alarmsBefore ? alarms.at(-1) : undefined;
         const verdict = document.drift === null ? undefined : driftVerdict(document.drift);
