@@ -4,7 +4,7 @@ import { workflowId } from '../../src/contracts/names.ts';
 import { createDispatcher, type DispatcherOptions } from '../../src/gateway/dispatcher.ts';
 import { taskWorkflowId } from '../../src/gateway/starter.ts';
 import type { TaskTypeDocument } from '../../src/stores/index.ts';
-import { LABELS, PROJECT, startPlatform, type Platform } from './fixture.ts';
+import { CHAMPION, LABELS, PROJECT, startPlatform, type Platform } from './fixture.ts';
 
 describe('dispatcher', function () {
   this.timeout(240_000);
@@ -148,9 +148,28 @@ describe('dispatcher', function () {
     assert.notEqual((await monitor('labels').describe()).runId, runId);
   });
 
-  it('seals the audit log and records feedback deadlines', async () => {
+  it('seals the audit log', async () => {
     await createDispatcher(options()).housekeepOnce();
     const { entries } = await platform.stores.audit.verify(PROJECT);
     assert.ok(entries > 0);
+  });
+
+  it('records feedback deadlines as a task type states them: the watermark moves on', async () => {
+    const { client, stores, temporal } = platform;
+    const taskType = 'impatient';
+    await client.registerTaskType({ ...(LABELS as TaskTypeDocument), name: taskType, feedbackDeadlineMs: 1 });
+    await client.deploy(taskType, CHAMPION);
+    await temporal.workflow.getHandle(workflowId.streamMonitor(PROJECT, taskType)).describe();
+    const [accepted] = await stores.tasks.acceptMany(PROJECT, taskType, [{ payload: { text: 'late' } }]);
+    const { taskId, ordinal } = accepted!.task;
+    const run = { ...{ fuel: 0, modelCalls: 0, memoryBytes: 0, turns: 1 }, recordHash: 'h', features: [] };
+    await stores.executions.putMany(PROJECT, taskType, [
+      { ...run, ...{ taskId, ordinal, agentVersion: CHAMPION, role: 'served', status: 'completed' } },
+    ]);
+    assert.equal(await stores.tasks.watermark(PROJECT, taskType), 0);
+    while (Date.parse(accepted!.task.acceptedAt) + 1 >= Date.now())
+      await new Promise((resolve) => setImmediate(resolve));
+    await createDispatcher(options()).housekeepOnce();
+    assert.equal(await stores.tasks.watermark(PROJECT, taskType), 1);
   });
 });

@@ -76,8 +76,13 @@ const document = z.strictObject({
   limits: limits.prefault({}),
   /** Where in the normalised payload the text is that models read. */
   text: pointer.optional(),
-  /** ISO 8601 duration after which a missing feedback is recorded as missing. */
-  feedbackDeadline: z.iso.duration().optional(),
+  /** Milliseconds after which a missing feedback is recorded as missing. Default: seven days. */
+  feedbackDeadlineMs: z
+    .number()
+    .int()
+    .positive()
+    .max(366 * 86_400_000)
+    .optional(),
 });
 
 /** A task type as stored: defaults filled in, checked, hashed. */

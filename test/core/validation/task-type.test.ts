@@ -45,6 +45,7 @@ describe('a task type', () => {
     ['an unsafe input schema', { input: { $ref: 'http://example.org' } }, ['/input/$ref']],
     ['a pointer without a slash', { text: 'text' }, ['/text']],
     ['a member nobody knows', { extra: 1 }, ['']],
+    ['a feedback deadline that is no time', { feedbackDeadlineMs: 0 }, ['/feedbackDeadlineMs']],
     [
       'several at once',
       { name: 'A', title: '', limits: { payloadDepth: 0 } },
