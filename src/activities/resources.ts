@@ -11,9 +11,7 @@ const POLLER_FRESH_MS = 70_000;
 
 export interface ResourcesActivities {
   /** Puts the request into the broker's queue; starts the broker where there is none. */
-  requestLease(
-    input: Pick<LeaseRequest, 'leaseId' | 'holder' | 'priority' | 'maxMs' | 'purpose'> & { deviceClass: string },
-  ): Promise<void>;
+  requestLease(input: Omit<LeaseRequest, 'class'> & { deviceClass: string }): Promise<void>;
   bookLeases(input: { lines: LedgerLine[] }): Promise<void>;
   isRunning(holder: Holder): Promise<boolean>;
   describeQueue(input: { queue: string }): Promise<{ pollers: number }>;
@@ -40,11 +38,9 @@ export function createResourcesActivities(deps: ActivityDeps): ResourcesActiviti
     },
 
     async bookLeases({ lines }) {
-      for (const { leaseId, class: deviceClass, holder, purpose, ms } of lines) {
+      for (const { leaseId, class: deviceClass, holder, purpose, ms, project = DEFAULT_PROJECT } of lines) {
         const seconds = ms / 1000;
         const cost = seconds * (deviceCosts[deviceClass] ?? 0);
-        // Work belongs to the project in its workflow ID: `training/<project>/…`.
-        const project = holder.workflowId.split('/')[1] ?? DEFAULT_PROJECT;
         await stores.ledger.put(project, { leaseId, deviceClass, holder: holder.workflowId, purpose, seconds, cost });
         failpoint('lease.booked');
       }

@@ -32,7 +32,7 @@ export const trainingWorkflow = defineWorkflow(
       input.variants === undefined ? {} : { variants: input.variants },
     );
     const purpose = `train ${variants.length} variants for ${taskType}`;
-    await withLease({ deviceClass, priority: 3, maxMs: input.leaseMs, purpose }, story, async () => {
+    await withLease({ project, deviceClass, priority: 3, maxMs: input.leaseMs, purpose }, story, async () => {
       await waitForWorker(deviceClass, story);
       for (const variant of variants) {
         story.now(`training ${variant} (${models.length + 1} of ${variants.length})`, 'training');

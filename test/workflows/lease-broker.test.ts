@@ -46,6 +46,7 @@ describe('leaseBrokerWorkflow', () => {
     const lease = {
       leaseId,
       holder: { workflowId: id, runId },
+      project,
       class: 'cpu',
       priority: 3,
       maxMs: 60_000,

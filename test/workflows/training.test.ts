@@ -38,7 +38,7 @@ describe('trainingWorkflow', function () {
     (await platform.stores.ledger.list(scene.project)).filter((line) => line.holder === holder);
 
   it('trains under a lease that it gives back, registers models by content, and books the time', async () => {
-    const id = `training/${scene.project}/notes/one`;
+    const id = 'started-by-hand-under-any-name';
     const handle = await platform.start('trainingWorkflow', input({ variants: ['words', 'char-runs'] }), { id });
     const { models } = (await handle.result()) as TrainingResult;
     assert.deepEqual(

@@ -19,6 +19,8 @@ export interface LeaseRequest {
   /** Chosen by the requester: the same ID twice is one lease. */
   leaseId: string;
   holder: Holder;
+  /** Whose costs it is; absent: the default project's. */
+  project?: string;
   /** Device class, as declared in temporal.yaml. */
   class: string;
   /** 1 (first) to 5. */
@@ -53,6 +55,7 @@ export interface LedgerLine {
   leaseId: string;
   class: string;
   holder: Holder;
+  project?: string;
   purpose: string;
   /** Milliseconds held. */
   ms: number;
@@ -215,6 +218,7 @@ function sameRequest(a: LeaseRequest, b: LeaseRequest): boolean {
     a.priority === b.priority &&
     a.maxMs === b.maxMs &&
     a.purpose === b.purpose &&
+    a.project === b.project &&
     a.holder.workflowId === b.holder.workflowId &&
     a.holder.runId === b.holder.runId
   );
@@ -244,10 +248,11 @@ function enqueue(step: BrokerStep, request: LeaseRequest): void {
     return;
   }
   if (findLease(state, request.leaseId)) return;
-  const { leaseId, holder, class: name, priority, maxMs, purpose } = request;
+  const { leaseId, holder, class: name, priority, maxMs, purpose, project } = request;
   const entry: QueuedRequest = {
     leaseId,
     holder: { workflowId: holder.workflowId, runId: holder.runId },
+    ...(project === undefined ? {} : { project }),
     class: name,
     priority,
     maxMs,
@@ -278,6 +283,7 @@ function end(step: BrokerStep, leaseId: string, how: LeaseEnd): void {
       leaseId,
       class: lease.class,
       holder: lease.holder,
+      ...(lease.project === undefined ? {} : { project: lease.project }),
       purpose: lease.purpose,
       ms: clockOf(state) - lease.grantedAt,
       waitedMs: lease.grantedAt - lease.requestedAt,

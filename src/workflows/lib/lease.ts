@@ -19,6 +19,7 @@ const leaseNews = defineSignal<[LeaseNews]>(SIGNALS.leaseNews);
 const releaseLease = defineSignal<[LeaseRelease]>(SIGNALS.releaseLease);
 
 export interface LeaseWish {
+  project: string;
   deviceClass: string;
   priority: number;
   maxMs: number;
