@@ -15,9 +15,14 @@ const worker = await Worker.create({
   workflowsPath: join(import.meta.dirname, 'workflow.ts'),
   activities: { answer: (text: string) => Promise.resolve(text) },
 });
-process.once('disconnect', () => worker.shutdown());
-process.once('SIGTERM', () => worker.shutdown());
+const stop = (): void => {
+  if (worker.getState() === 'RUNNING') worker.shutdown();
+};
+process.once('disconnect', stop);
+process.once('SIGTERM', stop);
 const running = worker.run();
 process.send?.({ type: 'ready' });
 await running;
 await connection.close();
+// The channel to the benchmark would keep this process up.
+if (process.connected) process.disconnect();
