@@ -2,12 +2,15 @@ import { Client, Connection } from '@temporalio/client';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pino from 'pino';
+import { createDataConverter } from '../codec/data-converter.ts';
 import type { Config } from '../config/config.ts';
 import { temporalConnection } from '../config/temporal.ts';
 import { startStack, type Stack, type StackOptions } from '../devstack/stack.ts';
 import type { PartName, Progress } from '../devstack/progress.ts';
 import { pickPort } from '../devstack/ports.ts';
+import { EncryptionCodec } from '../codec/payload-codec.ts';
 import { createDispatcher } from '../gateway/dispatcher.ts';
+import { CODEC_PATH } from '../gateway/routes/codec.ts';
 import { createGateway } from '../gateway/server.ts';
 import { applyManifest } from '../manifest/apply.ts';
 import { loadManifest } from '../manifest/manifest.ts';
@@ -85,9 +88,13 @@ async function bringUp(config: Config, options: PlatformOptions, undo: Undo[]): 
     return result;
   };
 
+  const gatewayPort = await pickPort([config.gateway.port], config.gateway.host);
+  const encrypted = config.encryptionKeys.length > 0;
   const stack = await startStack(config, {
     ...options.stack,
     onProgress,
+    // The UI's page asks from the browser of this machine.
+    ...(encrypted ? { codecEndpoint: `http://${reachable(config.gateway.host)}:${gatewayPort}${CODEC_PATH}` } : {}),
     ...(signal === undefined ? {} : { signal }),
   });
   undo.push(() => stack.stop());
@@ -112,9 +119,10 @@ async function bringUp(config: Config, options: PlatformOptions, undo: Undo[]): 
   const { connectionOptions, namespace } = temporalConnection(config, embedded);
   const connection = await Connection.connect(connectionOptions);
   undo.push(() => connection.close());
-  const temporal = new Client({ connection, namespace, interceptors: clientInterceptors() });
+  const dataConverter = createDataConverter(config.encryptionKeys);
+  const temporal = new Client({ connection, namespace, dataConverter, interceptors: clientInterceptors() });
   await step('manifest', async () => {
-    const changes = await applyManifest(loadManifest(), connection, { namespace });
+    const changes = await applyManifest(loadManifest(), connection, { namespace, dataConverter });
     for (const { action, resource, name, details } of changes)
       if (action === 'refused')
         onProgress({ part: 'manifest', state: 'warning', message: `${resource} ${name}: ${details.join('; ')}` });
@@ -126,7 +134,7 @@ async function bringUp(config: Config, options: PlatformOptions, undo: Undo[]): 
   const metricsText = async (): Promise<string> =>
     mergeMetrics([await telemetry.metricsText(), (await group?.metricsText()) ?? '']);
   const gatewayUrl = await step('gateway', async () => {
-    const url = await listen({ config, stack, stores, temporal, telemetry, metricsText }, undo);
+    const url = await listen({ config, stack, stores, temporal, telemetry, metricsText, gatewayPort }, undo);
     stack.publish({ [GATEWAY_URL]: url });
     return [url, url];
   });
@@ -157,21 +165,27 @@ interface GatewayParts {
   readonly temporal: Client;
   readonly telemetry: Telemetry;
   readonly metricsText: () => Promise<string>;
+  readonly gatewayPort: number;
 }
 
 /** Gateway and dispatcher in this process. Returns the base URL. */
 async function listen(parts: GatewayParts, undo: Undo[]): Promise<string> {
-  const { config, stack, stores, temporal, telemetry, metricsText } = parts;
+  const { config, stack, stores, temporal, telemetry, metricsText, gatewayPort } = parts;
   const { uiUrl, namespace } = stack.temporal;
   const gateway = createGateway({
     stores,
     temporal,
-    config: uiUrl === undefined ? {} : { ui: { url: uiUrl, namespace } },
+    config: {
+      ...(uiUrl === undefined ? {} : { ui: { url: uiUrl, namespace } }),
+      ...(config.encryptionKeys.length === 0
+        ? {}
+        : { codec: { codec: new EncryptionCodec(config.encryptionKeys), project: config.project } }),
+    },
     metrics: metricsText,
     logger: telemetry.logger,
   });
   const { host } = config.gateway;
-  const url = await gateway.listen({ host, port: await pickPort([config.gateway.port], host) });
+  const url = await gateway.listen({ host, port: gatewayPort });
   undo.push(() => gateway.close());
   const ending = new AbortController();
   const running = createDispatcher({ stores, temporal, graceMs: 1_000, log: telemetry.logger }).run(ending.signal);
@@ -181,6 +195,9 @@ async function listen(parts: GatewayParts, undo: Undo[]): Promise<string> {
   });
   return url;
 }
+
+/** Where this machine reaches what listens on `host`. */
+const reachable = (host: string): string => (host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host);
 
 /** The project, and the key that the commands on this machine use; made once, readable by its owner only. */
 async function ensureKey(stores: Stores, { home, project, apiKey: configured }: Config): Promise<[string, string]> {

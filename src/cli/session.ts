@@ -2,6 +2,7 @@ import { Client, Connection } from '@temporalio/client';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ChimeraClient } from '../client/index.ts';
+import { createDataConverter } from '../codec/data-converter.ts';
 import { describeConfig, loadConfig, type Config, type SettingReport } from '../config/config.ts';
 import { temporalConnection } from '../config/temporal.ts';
 import { ChimeraError } from '../contracts/errors.ts';
@@ -126,7 +127,9 @@ export class Session {
     try {
       const connection = await Connection.connect({ ...connectionOptions, connectTimeout: 5_000 });
       this.#closers.push(() => connection.close());
-      return { connection, client: new Client({ connection, namespace, interceptors: clientInterceptors() }) };
+      const dataConverter = createDataConverter(this.config.encryptionKeys);
+      const client = new Client({ connection, namespace, dataConverter, interceptors: clientInterceptors() });
+      return { connection, client };
     } catch (error) {
       const why = `${connectionOptions.address}: ${(error as Error).message}`;
       throw new ChimeraError('CHIMERA_TEMPORAL_UNAVAILABLE', { why }, { cause: error });

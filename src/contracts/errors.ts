@@ -49,7 +49,7 @@ export const ERRORS = {
     409,
     false,
     '{what} exists with another content',
-    'Use a new idempotency key for another body.',
+    'Use another name (for a task: a new idempotency key), or read what is there and decide anew.',
   ),
   CHIMERA_EPOCH_CONFLICT: entry(
     409,
@@ -127,6 +127,12 @@ export const ERRORS = {
     'Declare it in temporal.yaml or ask for another class.',
   ),
   CHIMERA_LEASE_LOST: entry(409, true, 'lease {lease} is no longer held', 'The work is retried under a new lease.'),
+  CHIMERA_PAYLOAD_UNREADABLE: entry(
+    422,
+    false,
+    'a payload cannot be decrypted: {why}',
+    'Configure the key it was encrypted with beside the current one: CHIMERA_ENCRYPTION_KEYS.',
+  ),
   CHIMERA_CHAIN_BROKEN: entry(
     500,
     false,

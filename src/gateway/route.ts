@@ -50,6 +50,8 @@ export interface RouteSpec<P extends Shape, Q extends Shape, B extends z.ZodType
   readonly description?: string;
   /** Reachable without a key. */
   readonly open?: boolean;
+  /** Whom it serves without a key, and as whom. */
+  readonly admit?: (request: FastifyRequest) => Principal | undefined;
   readonly params?: P;
   readonly query?: Q;
   /** Request headers worth documenting: name → description. */
@@ -83,7 +85,7 @@ export function registerRoutes(
     app.route({
       method: spec.method,
       url: spec.path.replaceAll(/\{(\w+)\}/g, ':$1'),
-      config: { open: spec.open === true },
+      config: { open: spec.open === true, admit: spec.admit },
       handler: (request, reply) => serve(spec, request, reply, principalOf),
     });
   }

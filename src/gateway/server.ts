@@ -1,5 +1,6 @@
 import { context, propagation } from '@opentelemetry/api';
 import type { Client } from '@temporalio/client';
+import type { PayloadCodec } from '@temporalio/common';
 import { fastify, LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
@@ -11,11 +12,13 @@ import { measure } from '../telemetry/metrics.ts';
 import { MAX_DEPTH, TaskTypeCache } from './admission.ts';
 import { asChimeraError, errorBody } from './answers.ts';
 import { readBody } from './body.ts';
+import { CodecAccess } from './codec-access.ts';
 import { CycleReader } from './cycles.ts';
 import { DispatchMarks } from './dispatch-marks.ts';
 import { openApiDocument } from './openapi.ts';
 import { registerRoutes, route, type Principal, type Route } from './route.ts';
 import { batchRoutes } from './routes/batches.ts';
+import { CODEC_PATH, codecRoutes } from './routes/codec.ts';
 import { cycleRoutes } from './routes/cycles.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { feedbackRoutes } from './routes/feedback.ts';
@@ -30,6 +33,8 @@ export interface GatewayConfig {
   readonly queuePrefix?: string;
   /** Of the Temporal UI, for links to runs. */
   readonly ui?: { readonly url: string; readonly namespace: string };
+  /** Serves the codec endpoints for the Temporal UI, to it and to keys of this project. */
+  readonly codec?: { readonly codec: PayloadCodec; readonly project: string };
   /** How long Temporal may take to answer a start before the dispatcher is left to do it, in ms. */
   readonly startDeadlineMs?: number;
 }
@@ -87,8 +92,11 @@ export function createGateway(options: GatewayOptions): FastifyInstance {
     ...cycleRoutes(services, new CycleReader({ stores, temporal, ...ui })),
     ...healthRoutes(services),
   ];
+  const access = new CodecAccess(config.ui?.url);
+  if (config.codec !== undefined) routes.push(...codecRoutes({ ...config.codec, access }));
   routes.push(openApiRoute(routes));
 
+  if (config.codec !== undefined) addPreflight(app, access);
   addHooks(app, stores);
   addParsers(app, taskTypes);
   app.setErrorHandler((error, request, reply) => fail(app, error, request, reply));
@@ -115,10 +123,20 @@ function addHooks(app: FastifyInstance, stores: Stores): void {
   });
   app.addHook('onRequest', async (request, reply) => {
     void reply.headers({ ...SECURITY_HEADERS, 'x-request-id': request.id });
-    const open = (request.routeOptions.config as { open?: boolean } | undefined)?.open === true;
+    const { open, admit } = (request.routeOptions.config ?? {}) as Pick<Route, 'open' | 'admit'>;
     // An unknown path asks for a key as well: without one nobody learns what there is.
-    if (!open) principals.set(request, await authenticate(stores, request.headers.authorization));
+    if (open === true) return;
+    principals.set(request, admit?.(request) ?? (await authenticate(stores, request.headers.authorization)));
   });
+}
+
+/** A browser asks first whether a page may call the codec; every answer says so, an error's too. */
+function addPreflight(app: FastifyInstance, access: CodecAccess): void {
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.url.startsWith(`${CODEC_PATH}/`)) void reply.headers(access.headers(request));
+    done();
+  });
+  app.options(`${CODEC_PATH}/*`, { config: { open: true } }, (_request, reply) => reply.code(204).send());
 }
 
 async function authenticate(stores: Stores, header: string | undefined): Promise<Principal> {

@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bundleWorkflowCode, type BundleOptions } from '@temporalio/worker';
+import { FAILURE_CONVERTER } from '../codec/data-converter.ts';
 import { WORKFLOW_INTERCEPTOR_MODULES } from '../telemetry/temporal.ts';
 
 const SOURCES = fileURLToPath(new URL('..', import.meta.url));
@@ -13,12 +14,16 @@ const REACHED = ['contracts', 'core', 'workflows'];
 /**
  * The workflow bundle as a file, made once for each state of the sources and version of the SDK, so that starting a worker
  * costs no bundling. Two processes that bundle at once make the same file.
+ * @param encrypted for payloads that are encrypted: the failures of workflows are then payloads, too
  */
-export async function workflowBundle(cacheDir: string, onBuild?: () => void): Promise<string> {
-  const file = join(cacheDir, 'workflow-bundles', `${bundleKey()}.js`);
+export async function workflowBundle(cacheDir: string, onBuild?: () => void, encrypted = false): Promise<string> {
+  const file = join(cacheDir, 'workflow-bundles', `${bundleKey()}${encrypted ? '-encrypted' : ''}.js`);
   if (existsSync(file)) return file;
   onBuild?.();
-  const { code } = await bundleWorkflowCode(bundleOptions());
+  const options = bundleOptions();
+  const { code } = await bundleWorkflowCode(
+    encrypted ? { ...options, failureConverterPath: FAILURE_CONVERTER } : options,
+  );
   mkdirSync(dirname(file), { recursive: true });
   const draft = `${file}.${process.pid}`;
   writeFileSync(draft, code);

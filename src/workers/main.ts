@@ -43,6 +43,7 @@ async function main(): Promise<void> {
     namespace,
     cacheDir: config.cacheDir,
     poolSize: config.workers.poolSize,
+    encryptionKeys: config.encryptionKeys,
   });
   const stop = (): void => void workers.stop();
   process.once('SIGTERM', stop);

@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { createDataConverter } from '../codec/data-converter.ts';
+import type { EncryptionKey } from '../codec/payload-codec.ts';
 import { createActivities } from '../activities/index.ts';
 import type { ActivityDeps } from '../activities/deps.ts';
 import { prefixed } from '../contracts/names.ts';
@@ -23,6 +25,8 @@ export interface WorkerOptions {
   /** Sandbox processes; default: the processors of this machine. */
   poolSize?: number;
   queuePrefix?: string;
+  /** The first encrypts payloads, all decrypt; without one they are not encrypted. */
+  encryptionKeys?: readonly EncryptionKey[];
 }
 
 export interface RunningWorkers {
@@ -45,19 +49,21 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
     poolSize: options.poolSize ?? availableParallelism(),
     resolve: (sha256) => stores.artifacts.get({ sha256 }),
   });
+  const dataConverter = createDataConverter(options.encryptionKeys ?? []);
   const connection = await Connection.connect(options.connection);
   const native = await NativeConnection.connect(options.connection as Parameters<typeof NativeConnection.connect>[0]);
   const deps: ActivityDeps = {
     stores,
     fabric,
-    temporal: new Client({ connection, namespace, interceptors: clientInterceptors() }),
+    temporal: new Client({ connection, namespace, dataConverter, interceptors: clientInterceptors() }),
     deviceClasses: deviceCounts(manifest),
     deviceCosts: deviceCosts(manifest),
     queuePrefix,
     lendBlobs,
   };
   const { activities, layerOf } = createActivities(deps);
-  const codePath = await workflowBundle(cacheDir);
+  const encrypted = options.encryptionKeys !== undefined && options.encryptionKeys.length > 0;
+  const codePath = await workflowBundle(cacheDir, undefined, encrypted);
   const workers = await Promise.all(
     queuesOf(options.role, manifest).map(({ queue, kind, slots }) =>
       Worker.create({
@@ -68,6 +74,7 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
         shutdownForceTime: '30 s',
         // Heartbeats bring cancellation: the SDK's default would hold them back for most of their timeout.
         maxHeartbeatThrottleInterval: '1 s',
+        dataConverter,
         interceptors: workerInterceptors(layerOf),
         ...(kind === 'workflow'
           ? {

@@ -59,6 +59,7 @@ describe('cli: help and exit codes', () => {
       'task-types register',
       'task-types show',
       'up',
+      'verify',
     ]);
   });
 

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { createDataConverter } from '../../codec/data-converter.ts';
 import { doctor } from '../../devstack/doctor.ts';
 import { stopRunning, type StackStatus } from '../../devstack/status.ts';
 import { applyManifest, type Change } from '../../manifest/apply.ts';
@@ -62,6 +63,7 @@ export function addPlatformCommands(program: Command, session: Session): void {
       const changes = await applyManifest(manifest, connection, {
         dryRun,
         namespace: client.options.namespace,
+        dataConverter: createDataConverter(current.config.encryptionKeys),
       });
       current.print(changes, changesText);
       return changes.some(({ action }) => action === 'refused') ? EXIT.failed : undefined;
