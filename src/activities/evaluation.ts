@@ -83,6 +83,8 @@ const CHEAPER = 0.9;
 const REGRESSION = 0.05;
 /** The row under which judgements are kept. */
 const JUDGEMENTS = 'judgement';
+/** The audit event that a judgement is. */
+const JUDGED = 'evaluation.judged';
 
 const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
 
@@ -90,6 +92,15 @@ export async function readEvaluation(stores: Stores, project: string, id: string
   const row = (await stores.evaluations.getMany(project, JUDGEMENTS, [id])).get(id) as { sha256: string } | undefined;
   if (row === undefined) throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'evaluation', name: id });
   return JSON.parse(new TextDecoder().decode(await stores.artifacts.get(row))) as EvaluationDocument;
+}
+
+const MANY = 100_000;
+
+/** The ids of all judgements, in the order in which they were made. */
+export async function judgementIds(stores: Stores, project: string): Promise<string[]> {
+  await stores.audit.seal(project);
+  const events = await stores.audit.list(project, { type: JUDGED, limit: MANY });
+  return [...new Set(events.map(({ subject }) => subject))];
 }
 
 const answers = (evaluation: EvaluationDocument, of: VersionEvaluation): LabelPair[] =>
@@ -178,12 +189,13 @@ export function createEvaluationActivities(deps: ActivityDeps): EvaluationActivi
           const row = { subject: id, document: artifact as unknown as JsonObject };
           await stores.evaluations.putMany(project, JUDGEMENTS, [row]);
           failpoint('evaluation.judged');
-          await stores.audit.append(
-            project,
-            { type: 'evaluation.judged', actor: 'evaluation', subject: id, details: { datasetId, split, versions } },
-            { id: `evaluation/${id}` },
-          );
         }
+        // Also where an earlier attempt judged: it may have died before it said so.
+        await stores.audit.append(
+          project,
+          { type: JUDGED, actor: 'evaluation', subject: id, details: { datasetId, split, versions } },
+          { id: `evaluation/${id}` },
+        );
         const document = await readEvaluation(stores, project, id);
         const text = document.versions.map(({ version, report, cost }) => {
           const { estimate, low, high } = report.balancedAccuracy;

@@ -137,10 +137,13 @@ async function run(options: LoopOptions, undo: (() => Promise<unknown>)[], begun
     undo.push(() => group.stop());
     return group;
   };
-  const [gateway, workers] = await Promise.all([
+  const starting = [
     begin('gateway', 1, [GATEWAY]),
     begin('workers', options.workers ?? 1, [WORKER, '--role', 'all']),
-  ]);
+  ] as const;
+  // Where one does not start, the other must have started before it can be stopped.
+  await Promise.allSettled(starting);
+  const [gateway, workers] = await Promise.all(starting);
   log('everything runs');
 
   const client = new ChimeraClient({
