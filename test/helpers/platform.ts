@@ -1,3 +1,4 @@
+import { context, metrics, propagation, trace } from '@opentelemetry/api';
 import {
   Client,
   Connection,
@@ -74,6 +75,11 @@ let telemetry: Promise<Telemetry> | undefined;
 /** The telemetry of a test process: counts, and writes nothing. */
 export const silentTelemetry = (): Promise<Telemetry> =>
   (telemetry ??= startTelemetry({ serviceName: 'test', logLevel: 'silent' }).then((started) => {
+    // A test of telemetry, or of a whole platform, must be able to make its own the process's.
+    metrics.disable();
+    trace.disable();
+    context.disable();
+    propagation.disable();
     stopAtEnd(() => started.shutdown());
     return started;
   }));
