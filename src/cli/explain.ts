@@ -1,8 +1,10 @@
 import type { AgentVersion } from '../contracts/records.ts';
+import { judgementIds, readEvaluation } from '../activities/evaluation.ts';
 import { diffGenomes, explainGenome } from '../core/evolution/explain.ts';
 import { parseGenome } from '../core/evolution/genome.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
 import type { Stores } from '../stores/index.ts';
+import { excerptsOf } from './excerpt.ts';
 import { short } from './output.ts';
 import { theTaskType } from './resolve-agent.ts';
 
@@ -13,6 +15,17 @@ export interface Difference {
   readonly expected?: string;
   readonly parent?: string;
   readonly agent?: string;
+  /** First line of what both read; of those that are shown. */
+  readonly excerpt?: string;
+}
+
+/** How both did on the same held-out examples. */
+export interface JudgedPair {
+  readonly evaluation: string;
+  readonly split: string;
+  readonly examples: number;
+  readonly fixed: number;
+  readonly broken: number;
 }
 
 export interface Explanation {
@@ -28,14 +41,19 @@ export interface Explanation {
   readonly compared: number;
   readonly fixed: readonly Difference[];
   readonly broken: readonly Difference[];
+  /** Every judgement that opened both, in their order. */
+  readonly judged: readonly JudgedPair[];
 }
 
-/** What an agent does and how it differs from its parent, in the program and on the tasks that both ran. */
+/**
+ * What an agent does and how it differs from its parent, in the program and on everything that both ran.
+ * @param shown of so many fixed and so many broken tasks the excerpt is read
+ */
 export async function explainAgent(
   stores: Stores,
   project: string,
   version: AgentVersion,
-  taskTypeName?: string,
+  { taskType: taskTypeName, shown = 10 }: { taskType?: string | undefined; shown?: number } = {},
 ): Promise<Explanation> {
   const { id, agent, manifest, genome } = version;
   const taskType = taskTypeName ?? (await taskTypeOf(stores, project, version));
@@ -55,6 +73,14 @@ export async function explainAgent(
         ...(champion.predicted === undefined ? {} : { parent: champion.predicted }),
         ...(challenger.predicted === undefined ? {} : { agent: challenger.predicted }),
       }));
+  const fixed = differences(true);
+  const broken = differences(false);
+  const read = [...fixed.slice(0, shown), ...broken.slice(0, shown)].map(({ taskId }) => taskId);
+  const excerpts = await excerptsOf(stores, project, type, read);
+  const withExcerpt = (difference: Difference): Difference => {
+    const excerpt = excerpts.get(difference.taskId);
+    return excerpt === undefined ? difference : { ...difference, excerpt };
+  };
   return {
     version: id,
     agent,
@@ -65,9 +91,26 @@ export async function explainAgent(
       ? {}
       : { changes: diffGenomes(parseGenome(parent.genome), parseGenome(genome), names) }),
     compared: pairs.length,
-    fixed: differences(true),
-    broken: differences(false),
+    fixed: fixed.map(withExcerpt),
+    broken: broken.map(withExcerpt),
+    judged: parent === undefined ? [] : await judgedPairs(stores, project, parent.id, id),
   };
+}
+
+async function judgedPairs(stores: Stores, project: string, parent: string, child: string): Promise<JudgedPair[]> {
+  const pairs: JudgedPair[] = [];
+  for (const evaluation of await judgementIds(stores, project)) {
+    const { versions, expected, split } = await readEvaluation(stores, project, evaluation);
+    const [before, after] = [parent, child].map((id) => versions.find(({ version }) => version === id)?.predicted);
+    if (before === undefined || after === undefined) continue;
+    const count = (right: typeof before, wrong: typeof before): number =>
+      expected.filter((label, i) => right[i] === label && wrong[i] !== label).length;
+    pairs.push({
+      ...{ evaluation, split, examples: expected.length },
+      ...{ fixed: count(after, before), broken: count(before, after) },
+    });
+  }
+  return pairs;
 }
 
 async function taskTypeOf(stores: Stores, project: string, { experiment }: AgentVersion): Promise<string> {
@@ -76,7 +119,7 @@ async function taskTypeOf(stores: Stores, project: string, { experiment }: Agent
 }
 
 export function explanationText(explanation: Explanation, limit: number): string {
-  const { version, agent, description, program, parent, changes, compared, fixed, broken } = explanation;
+  const { version, agent, description, program, parent, changes, compared, fixed, broken, judged } = explanation;
   const lines = [`${agent} ${short(version)}: ${description}`, ''];
   lines.push(program ?? 'It was not evolved here: there is no program to show.');
   if (parent === undefined) return [...lines, '', 'It has no parent.'].join('\n');
@@ -85,6 +128,10 @@ export function explanationText(explanation: Explanation, limit: number): string
   else if (changes.length === 0) lines.push('  none');
   else lines.push(...changes.map((change) => `  ${change}`));
   lines.push('', `Both ran on ${compared} scored tasks: ${fixed.length} fixed, ${broken.length} broken.`);
+  for (const pair of judged)
+    lines.push(
+      `Both were judged on ${pair.examples} held-out examples (${short(pair.evaluation)}): ${pair.fixed} fixed, ${pair.broken} broken.`,
+    );
   lines.push(...differenceLines('fixed', fixed, limit), ...differenceLines('broke', broken, limit));
   return lines.join('\n');
 }
@@ -93,8 +140,9 @@ function differenceLines(verb: string, differences: readonly Difference[], limit
   const lines = differences
     .slice(0, limit)
     .map(
-      ({ ordinal, taskId, expected, parent, agent }) =>
-        `  ${verb} task ${ordinal} (${taskId}): right is ${expected ?? '?'}, parent ${parent ?? '?'}, this ${agent ?? '?'}`,
+      ({ ordinal, taskId, expected, parent, agent, excerpt }) =>
+        `  ${verb} task ${ordinal} (${taskId}): right is ${expected ?? '?'}, parent ${parent ?? '?'}, this ${agent ?? '?'}` +
+        (excerpt === undefined ? '' : `\n      ${excerpt}`),
     );
   return differences.length > limit ? [...lines, `  … and ${differences.length - limit} more`] : lines;
 }

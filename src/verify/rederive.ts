@@ -41,9 +41,9 @@ export async function rederive(deps: VerifyDeps, options: RederiveOptions = {}):
     await add(checkDatasets(deps, type.datasets, drift.alarms));
     await add(checkModels(deps, type.models));
     await add(checkExperiments(deps, type.experiments, fast));
-    if (!fast && scope.whole) await add(checkJudgements(deps, type.judgements));
     await add(checkRollouts(deps, type.taskType, type.rollouts));
   }
+  if (!fast && scope.whole) await add(checkJudgements(deps, scope.judgements));
   await add(checkAgents(deps, scope.agents));
   return checks;
 }

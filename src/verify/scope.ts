@@ -1,4 +1,5 @@
 import type { RolloutDocument } from '../activities/rollout.ts';
+import { judgementIds } from '../activities/evaluation.ts';
 import type { ExperimentDocument } from '../activities/evolution.ts';
 import type { AgentVersion, DatasetRecord, ModelRecord } from '../contracts/records.ts';
 import type { ExperimentRecord, RolloutRecord, Stores } from '../stores/index.ts';
@@ -13,33 +14,27 @@ export interface TypeScope {
   readonly models: readonly ModelRecord[];
   readonly experiments: readonly ExperimentRecord[];
   readonly rollouts: readonly RolloutRecord[];
-  /** IDs of judgements. */
-  readonly judgements: readonly string[];
 }
 
 export interface Scope {
   readonly types: readonly TypeScope[];
   readonly agents: readonly AgentVersion[];
+  /** IDs of judgements. */
+  readonly judgements: readonly string[];
   readonly artifacts: readonly NamedArtifact[];
   /** Nothing was left out. */
   readonly whole: boolean;
 }
 
-const MANY_CYCLES = 100_000;
-
 async function allOfType(stores: Stores, project: string, taskType: string): Promise<TypeScope> {
-  const [datasets, models, experiments, rollouts, cycles, monitor] = await Promise.all([
+  const [datasets, models, experiments, rollouts, monitor] = await Promise.all([
     stores.datasets.list(project, taskType),
     stores.models.list(project, { taskType }),
     stores.experiments.list(project, taskType),
     stores.rollouts.list(project, taskType),
-    stores.cycles.list(project, { taskType, limit: MANY_CYCLES }),
     stores.kpi.monitor(project, taskType),
   ]);
-  const judgements = cycles
-    .toReversed()
-    .flatMap(({ document }) => (typeof document.evaluation === 'string' ? [document.evaluation] : []));
-  return { taskType, upto: monitor?.consumedTo ?? 0, datasets, models, experiments, rollouts, judgements };
+  return { taskType, upto: monitor?.consumedTo ?? 0, datasets, models, experiments, rollouts };
 }
 
 /** The whole project. */
@@ -49,7 +44,8 @@ export async function wholeScope(stores: Stores, project: string): Promise<Scope
   const agents: AgentVersion[] = [];
   for (const { agent } of await stores.agents.list(project))
     agents.push(...(await stores.agents.versionsOf(project, agent)));
-  return { types, agents, artifacts: artifactsOf(types, agents), whole: true };
+  const judgements = await judgementIds(stores, project);
+  return { types, agents, judgements, artifacts: artifactsOf(types, agents), whole: true };
 }
 
 /**
@@ -93,10 +89,9 @@ export async function lineageScope(stores: Stores, project: string, version: Age
         models,
         experiments,
         rollouts,
-        judgements: [],
       });
   }
-  return { types, agents, artifacts: artifactsOf(types, agents), whole: false };
+  return { types, agents, judgements: [], artifacts: artifactsOf(types, agents), whole: false };
 }
 
 function artifactsOf(types: readonly TypeScope[], agents: readonly AgentVersion[]): NamedArtifact[] {

@@ -135,6 +135,18 @@ describe('cli: commands on a platform', function () {
         })),
       ),
     );
+    const judgement = {
+      split: 'test',
+      expected: ['a', 'a', 'b', 'b'],
+      versions: [
+        { version: parent, predicted: ['a', null, 'a', 'b'] },
+        { version: child, predicted: ['b', 'a', 'b', 'b'] },
+      ],
+    };
+    const kept = await stores.artifacts.put(Buffer.from(JSON.stringify(judgement)));
+    const document = kept as unknown as JsonObject;
+    await stores.evaluations.putMany(PROJECT, 'judgement', [{ subject: 'judged', document }]);
+    await stores.audit.append(PROJECT, { type: 'evaluation.judged', actor: 'test', subject: 'judged', details: {} });
   }
 
   it('submits a task, shows it, and takes feedback on it', async () => {
@@ -190,7 +202,8 @@ describe('cli: commands on a platform', function () {
     assert.match(text, /1\. if feature 0 > 5 then b\notherwise a/);
     assert.match(text, /Changes to its parent \w+:\n {2}\S/);
     assert.match(text, /Both ran on 3 scored tasks: 1 fixed, 1 broken\./);
-    assert.match(text, /fixed task 1 .*right is a, parent b, this a/);
+    assert.match(text, /fixed task 1 .*right is a, parent b, this a\n {6}q\n/);
+    assert.match(text, /Both were judged on 4 held-out examples \(judged\): 2 fixed, 1 broken\./);
     assert.match(text, /broke task 0 .*right is a, parent a, this b/);
     const champion = await ok('explain', 'champion', '--task-type', 'labels');
     assert.match(champion, /no program to show[\s\S]*no parent/);

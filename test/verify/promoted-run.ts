@@ -99,10 +99,6 @@ async function cycle(deps: VerifyDeps, call: Call): Promise<string> {
     split: 'test',
     ...versions,
   });
-  await deps.stores.cycles.put(PROJECT, {
-    ...{ id: 'cycle', taskType: TYPE, status: 'completed', log: '' },
-    document: { evaluation: evaluation.id },
-  });
   const { champion, finalists } = search;
   const gate = await call<GateResult>('gateFinalists', {
     taskType: TYPE,

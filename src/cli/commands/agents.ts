@@ -54,7 +54,7 @@ export function addAgentCommands(program: Command, session: Session): void {
   command<{ taskType?: string; limit?: string }, [string]>(program, session, {
     name: 'explain <agent>',
     summary: 'an agent as a program that can be read, and what it changed',
-    description: `The agent as a readable program, its difference to its parent, and the tasks it fixed and broke. ${AGENT_HELP}`,
+    description: `The agent as a readable program, its difference to its parent, and the tasks it fixed and broke, with the beginning of each. ${AGENT_HELP}`,
     options: [
       ['--task-type <name>', 'default: the only task type'],
       ['--limit <number>', 'so many fixed and broken tasks at most', '10'],
@@ -63,8 +63,8 @@ export function addAgentCommands(program: Command, session: Session): void {
     run: async (current, { taskType, limit }, name) => {
       const stores = current.stores();
       const version = await resolveAgent(stores, current.project, name, taskType);
-      const explanation = await explainAgent(stores, current.project, version, taskType);
       const shown = wholeNumber('--limit', limit, 10);
+      const explanation = await explainAgent(stores, current.project, version, { taskType, shown });
       current.print(explanation, (found) => explanationText(found, shown));
     },
   });
