@@ -53,10 +53,12 @@ function processes(): Row[] {
       const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
       // The name in brackets may hold blanks: fields count from behind it (proc_pid_stat(5)).
       const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-      const [parent, user, system] = [1, 11, 12].map((i) => Number(fields[i]));
+      const parent = Number(fields[1]);
+      // User and system time, its own and that of children that are gone: a connection is a child of PostgreSQL's.
+      const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
       // PostgreSQL's processes rename themselves; the name of the program stays in front.
       const command = `${stat.slice(stat.indexOf('('), stat.lastIndexOf(')'))} ${readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ')}`;
-      return [{ pid: Number(name), parent: parent!, command, seconds: (user! + system!) / TICKS_PER_SECOND }];
+      return [{ pid: Number(name), parent, command, seconds: ticks / TICKS_PER_SECOND }];
     } catch {
       return []; // it ended meanwhile
     }

@@ -8,6 +8,7 @@ declare namespace WebAssembly {
     readonly exports: Readonly<Record<string, unknown>>;
   }
   class Memory {
+    constructor(limits: { initial: number; maximum: number });
     readonly buffer: ArrayBuffer;
   }
   class Global {

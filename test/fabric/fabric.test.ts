@@ -45,7 +45,7 @@ describe('fabric', function () {
     const limits = effectiveLimits();
     const guarded = guardModule(module, limits);
     const here = await drive({
-      engine: createV8Engine(compileModule(guarded), guarded.instanceFuel, limits),
+      engine: createV8Engine(compileModule(guarded), guarded, limits),
       input: { payload: canonicalBytes({ text: 'grüße' }), features: Float64Array.of(1, 2) },
       seed: 7n,
       limits,

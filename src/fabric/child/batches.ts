@@ -121,7 +121,7 @@ const NO_SAMPLE: PreparedInput = { payload: {}, features: new Float64Array(0) };
 export function publishBatch(job: PublishJob): PublishReport {
   const limits = effectiveLimits(job.manifest.limits);
   const guarded = guardModule(job.module, { memoryPages: limits.memoryPages });
-  const engine = createV8Engine(compileModule(guarded), guarded.instanceFuel, limits);
+  const engine = createV8Engine(compileModule(guarded), guarded, limits);
   const { payload, features } = job.sample ?? NO_SAMPLE;
   const body = { kind: 'start' as const, payload: canonicalBytes(payload), features };
   const step = engine.step(new Uint8Array(0), { turn: 0, seed: 0n, time: 0, body }, limits.fuel);

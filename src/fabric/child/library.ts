@@ -52,7 +52,7 @@ export class Library {
       return { guarded: made, compiled: compileModule(made) };
     });
     return {
-      engine: createV8Engine(compiled, guarded.instanceFuel, limits),
+      engine: createV8Engine(compiled, guarded, limits),
       limits,
       priceVersion: guarded.priceVersion,
     };

@@ -28,7 +28,12 @@ export interface GuardedModule {
   readonly exports: readonly string[];
   /** Fuel that a fresh instance costs before its first instruction. */
   readonly instanceFuel: number;
+  /** The memory, in pages, that an instance is to be given as {@link MEMORY_IMPORT}; absent where the module has none. */
+  readonly memory?: { readonly initial: number; readonly maximum: number };
 }
+
+/** The only import of a guarded module: its own memory, so that the host need not make a new one for every instance. */
+export const MEMORY_IMPORT = { module: 'chimera', name: 'memory' } as const;
 
 /** Names of the counters among the exports; an agent cannot export them, its names are allow-listed. */
 export const FUEL_EXPORT = 'chimera:fuel';
@@ -65,8 +70,11 @@ export function guardModule(original: Uint8Array, options: GuardOptions): Guarde
     priceVersion: PRICE_VERSION,
     exports: kept.map(({ name }) => name),
     instanceFuel: module.instanceFuel,
+    ...(module.memory === undefined ? {} : { memory: { initial: module.memory.min, maximum: module.memory.max } }),
   };
 }
+
+const name = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 /** Section bodies in the order of the binary format, those that the meter needs made where the original has none. */
 function rewrite(module: ParsedModule, exports: ParsedModule['exports']): Uint8Array<ArrayBuffer> {
@@ -121,6 +129,13 @@ function rewrite(module: ParsedModule, exports: ParsedModule['exports']): Uint8A
     items(SECTION.type, types.length, extraTypes.length);
     for (const type of extraTypes) part.byte(0x60).vector(type.params).vector(type.results);
   });
+  if (module.memory !== undefined) {
+    const { min, max } = module.memory;
+    emit(SECTION.import, () => {
+      part.byte(1).vector(name(MEMORY_IMPORT.module)).vector(name(MEMORY_IMPORT.name));
+      part.byte(2).byte(1).unsigned(min).unsigned(max);
+    });
+  }
   emit(SECTION.function, () => {
     items(SECTION.function, functions.length, 3);
     for (let i = 0; i < 3; i++) part.unsigned(types.length);
@@ -131,17 +146,12 @@ function rewrite(module: ParsedModule, exports: ParsedModule['exports']): Uint8A
       for (const { type, min, max } of module.tables) part.byte(type).byte(1).unsigned(min).unsigned(max);
     });
   }
-  if (module.memory !== undefined) {
-    const { min, max } = module.memory;
-    emit(SECTION.memory, () => part.byte(1).byte(1).unsigned(min).unsigned(max));
-  }
   emit(SECTION.global, () => {
     items(SECTION.global, globals, 2);
     part.raw([0x7e, 1, 0x42, 0, 0x0b, 0x7e, 1, 0x42, 0, 0x0b]);
   });
   emit(SECTION.export, () => {
     part.unsigned(exports.length + 2);
-    const name = (text: string): Uint8Array => new TextEncoder().encode(text);
     for (const entry of exports) part.vector(name(entry.name)).byte(entry.kind).unsigned(entry.index);
     part.vector(name(FUEL_EXPORT)).byte(3).unsigned(counters.fuel);
     part.vector(name(DEPTH_EXPORT)).byte(3).unsigned(counters.depth);

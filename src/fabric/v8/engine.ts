@@ -4,6 +4,7 @@ import type { StepEngine, StepEvent, StepResult, TrapKind } from '../../core/exe
 import { DEPTH_EXPORT, FUEL_EXPORT } from '../guard/guard.ts';
 import type { GuardedModule } from '../guard/guard.ts';
 import { liftStepResult } from './lift.ts';
+import { createMemories } from './memory.ts';
 import { callStep } from './lower.ts';
 import type { AgentExports } from './lower.ts';
 import { Trap, classify } from './traps.ts';
@@ -21,15 +22,18 @@ export function compileModule(module: GuardedModule): WebAssembly.Module {
 }
 
 /**
- * The V8 engine: guarded module, hand-written glue, one fresh instance a step and nothing kept between two steps.
+ * The V8 engine: guarded module, hand-written glue, one fresh instance a step and nothing kept between two steps; a
+ * memory may be an earlier one that was wiped.
  * `cabi_post_step` is never called: the instance it would tidy up is gone by then. Only for child processes: the guard
  * bounds what an agent can do to V8, the process bounds the rest.
  */
 export function createV8Engine(
   module: WebAssembly.Module,
-  instanceFuel: number,
+  guarded: Pick<GuardedModule, 'instanceFuel' | 'memory'>,
   limits: ExecutionLimits,
 ): SyncStepEngine {
+  const { instanceFuel } = guarded;
+  const imports = createMemories(guarded);
   const depth = BigInt(limits.depth);
   return {
     step(state, event, fuel) {
@@ -37,7 +41,7 @@ export function createV8Engine(
       if (granted < 0) return trapped('out-of-fuel', 'no fuel left for a fresh instance', fuel, 0);
       let agent: (AgentExports & Counters) | undefined;
       try {
-        agent = new WebAssembly.Instance(module).exports as unknown as AgentExports & Counters;
+        agent = new WebAssembly.Instance(module, imports()).exports as unknown as AgentExports & Counters;
         agent[FUEL_EXPORT].value = BigInt(granted);
         agent[DEPTH_EXPORT].value = depth;
         const pointer = callStep(agent, state, event);

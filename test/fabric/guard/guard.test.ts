@@ -6,7 +6,9 @@ import { stream } from '../../../src/core/random/random.ts';
 import { Code, I32 } from '../../../src/core/wasm/code.ts';
 import { encodeModule } from '../../../src/core/wasm/encoder.ts';
 import { DEPTH_EXPORT, FUEL_EXPORT, guardModule } from '../../../src/fabric/guard/guard.ts';
+import type { GuardedModule } from '../../../src/fabric/guard/guard.ts';
 import { PRICES } from '../../../src/fabric/guard/prices.ts';
+import { createMemories } from '../../../src/fabric/v8/memory.ts';
 import { classify } from '../../../src/fabric/v8/traps.ts';
 import { answering } from '../agents.ts';
 import { randomModule } from './programs.ts';
@@ -20,8 +22,10 @@ interface Run {
 const ANY = { memoryPages: 4, abi: 'any' } as const;
 const START = 10_000_000;
 
-const exportsOf = (bytes: Uint8Array<ArrayBuffer>): Exports =>
-  new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports as never;
+const exportsOf = (bytes: Uint8Array<ArrayBuffer>, imports: object = {}): Exports =>
+  new WebAssembly.Instance(new WebAssembly.Module(bytes), imports).exports as never;
+/** A guarded module with a memory of its own. */
+const guardedExports = (guarded: GuardedModule): Exports => exportsOf(guarded.bytes, createMemories(guarded)());
 
 function call(exports: Exports, name: string, ...args: number[]): Run {
   let result: unknown;
@@ -41,7 +45,7 @@ function metered(
   fuel = START,
   depth = 1000,
 ): Run & { fuel: number } {
-  const exports = exportsOf(guardModule(original, ANY).bytes) as Exports & Record<string, WebAssembly.Global>;
+  const exports = guardedExports(guardModule(original, ANY)) as Exports & Record<string, WebAssembly.Global>;
   exports[FUEL_EXPORT]!.value = BigInt(fuel);
   exports[DEPTH_EXPORT]!.value = BigInt(depth);
   const run = call(exports, name, ...args);

@@ -16,7 +16,7 @@ const start = (payload = '{}', features: number[] = [], turn = 0): StepEvent => 
 });
 const engineOf = (bytes: Uint8Array, limits = DEFAULT_LIMITS): SyncStepEngine => {
   const guarded = guardModule(bytes, limits);
-  return createV8Engine(compileModule(guarded), guarded.instanceFuel, limits);
+  return createV8Engine(compileModule(guarded), guarded, limits);
 };
 const EMPTY = new Uint8Array(0);
 
@@ -27,6 +27,19 @@ describe('fabric/v8 engine', () => {
     assert.ok(step.ok && step.outcome.kind === 'done');
     assert.equal(new TextDecoder().decode(step.outcome.output), payload);
     assert.equal(step.memoryBytes, 65536);
+  });
+
+  it('gives every step a memory without a trace of the one before, after a trap too', () => {
+    // Answers with the byte at 2048 of its memory, then writes there, and traps where the payload is a "t".
+    const code = new Code().i32(1024).i32(2048).memory('i32_load8_u').memory('i32_store8');
+    code.i32(2048).i32(7).memory('i32_store8').get(P.a).memory('i32_load8_u').i32(116).op('i32_eq');
+    code.if().op('unreachable').end();
+    const agent = engineOf(agentModule({ step: result(code, 0, 1024, 1) }));
+    for (const payload of ['x', 't', 'x']) {
+      const step = agent.step(EMPTY, start(payload), DEFAULT_LIMITS.fuel);
+      assert.equal(step.ok, payload === 'x');
+      if (step.ok && step.outcome.kind === 'done') assert.equal(step.outcome.output[0], 0);
+    }
   });
 
   it('passes features, seed, time, turn and state as the ABI says', () => {
