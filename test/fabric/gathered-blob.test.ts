@@ -18,7 +18,10 @@ describe('what a sandbox process does in its own way', () => {
     await fc.assert(
       fc.asyncProperty(fc.array(part), async (parts) => {
         const own = await new GatheredBlob(parts).arrayBuffer();
-        assert.deepEqual(new Uint8Array(own), new Uint8Array(await new Blob(parts as ConstructorParameters<typeof Blob>[0]).arrayBuffer()));
+        assert.deepEqual(
+          new Uint8Array(own),
+          new Uint8Array(await new Blob(parts as ConstructorParameters<typeof Blob>[0]).arrayBuffer()),
+        );
         assert.equal(new GatheredBlob(parts).size, own.byteLength);
       }),
     );
