@@ -12,6 +12,7 @@ import {
 } from '../core/kpi/stream.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
 import type { Stores } from '../stores/index.ts';
+import { whileWaiting } from '../telemetry/metrics.ts';
 
 /** Ordinals that one transaction of the monitor moves on by at most. */
 const CHUNK = 500;
@@ -107,7 +108,7 @@ export async function untilResolved(
       let timer: NodeJS.Timeout | undefined;
       const abort = (): void => wake();
       signal.addEventListener('abort', abort);
-      await Promise.race([news, new Promise((resolve) => (timer = setTimeout(resolve, left)))]);
+      await whileWaiting(() => Promise.race([news, new Promise((resolve) => (timer = setTimeout(resolve, left)))]));
       signal.removeEventListener('abort', abort);
       clearTimeout(timer);
     }

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Counter, Histogram, Meter, MeterProvider, UpDownCounter } from '@opentelemetry/api';
 import { SpanStatusCode, metrics, trace } from '@opentelemetry/api';
 import { isChimeraError } from '../contracts/errors.ts';
@@ -5,7 +6,7 @@ import type { Layer } from '../contracts/names.ts';
 import { DEFAULT_PROJECT, LAYERS } from '../contracts/names.ts';
 
 /**
- * The same three metrics for every layer, so that one dashboard and one alert fit all. Nothing here needs
+ * The same four metrics for every layer, so that one dashboard and one alert fit all. Nothing here needs
  * `startTelemetry`: without it every call does nothing but run the work.
  */
 
@@ -13,6 +14,7 @@ export const LAYER_METRICS = {
   operations: (layer: Layer): string => `chimera_${layer}_operations_total`,
   duration: (layer: Layer): string => `chimera_${layer}_operation_duration_seconds`,
   inFlight: (layer: Layer): string => `chimera_${layer}_operations_in_flight`,
+  waiting: (layer: Layer): string => `chimera_${layer}_waiting_seconds_total`,
 } as const;
 
 /** Spans that the collector did not take, counted instead of reported: telemetry never fails work. */
@@ -39,9 +41,12 @@ interface Instruments {
   operations: Counter;
   duration: Histogram;
   inFlight: UpDownCounter;
+  waiting: Counter;
 }
 
 const SCOPE = 'chimera';
+/** Tells the operation that is running here that so many seconds of it were spent waiting. */
+const running = new AsyncLocalStorage<(seconds: number) => void>();
 const instruments = new WeakMap<MeterProvider, Map<Layer, Instruments>>();
 
 function createInstruments(meter: Meter, layer: Layer): Instruments {
@@ -56,6 +61,10 @@ function createInstruments(meter: Meter, layer: Layer): Instruments {
     }),
     inFlight: meter.createUpDownCounter(LAYER_METRICS.inFlight(layer), {
       description: `Operations of layer ${layer} that are running now`,
+    }),
+    waiting: meter.createCounter(LAYER_METRICS.waiting(layer), {
+      description: `Part of the durations in which layer ${layer} waited for something to happen elsewhere`,
+      unit: 's',
     }),
   };
 }
@@ -87,15 +96,16 @@ export async function measure<T>(
   work: () => Promise<T> | T,
   labels: { project?: string } = {},
 ): Promise<T> {
-  const { operations, duration, inFlight } = instrumentsOf(layer);
+  const { operations, duration, inFlight, waiting } = instrumentsOf(layer);
   const place = { project: labels.project ?? DEFAULT_PROJECT, operation };
   const attributes = { 'chimera.layer': layer, 'chimera.project': place.project };
   return trace.getTracer(SCOPE).startActiveSpan(`${layer}.${operation}`, { attributes }, async (span) => {
     const start = performance.now();
     let outcome: Outcome = 'completed';
     inFlight.add(1, place);
+    waiting.add(0, place);
     try {
-      return await work();
+      return await running.run((seconds) => waiting.add(seconds, place), work);
     } catch (error) {
       outcome = outcomeOf(error);
       span.recordException(error instanceof Error ? error : String(error));
@@ -110,20 +120,34 @@ export async function measure<T>(
   });
 }
 
+/** Runs `work`, which only waits for something to happen elsewhere: a long poll is no work of the layer that asks. */
+export async function whileWaiting<T>(work: () => Promise<T>): Promise<T> {
+  const start = performance.now();
+  try {
+    return await work();
+  } finally {
+    running.getStore()?.((performance.now() - start) / 1000);
+  }
+}
+
 /** The metrics of one layer, for code that measures several operations. */
 export function layerMetrics(layer: Layer): LayerMetrics {
   return { measure: (operation, work, labels) => measure(layer, operation, work, labels) };
 }
 
 /**
- * Seconds spent in each layer, read off a Prometheus text (several processes' texts may be joined). Operations of one
- * layer that ran at the same time are added up, and so is a layer called from within another.
+ * Seconds spent in each layer without those it only waited, read off a Prometheus text (several processes' texts may be
+ * joined). Operations of one layer that ran at the same time are added up, and so is a layer called from within another.
  */
 export function secondsByLayer(text: string): Record<Layer, number> {
   const seconds = Object.fromEntries(LAYERS.map((layer) => [layer, 0])) as Record<Layer, number>;
   for (const layer of LAYERS) {
-    const line = new RegExp(`^${LAYER_METRICS.duration(layer)}_sum(?:\\{.*\\})? (\\S+)$`, 'gm');
-    for (const match of text.matchAll(line)) seconds[layer] += Number(match[1]);
+    const sum = (name: string): number =>
+      [...text.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, 'gm'))].reduce(
+        (all, match) => all + Number(match[1]),
+        0,
+      );
+    seconds[layer] = Math.max(0, sum(`${LAYER_METRICS.duration(layer)}_sum`) - sum(LAYER_METRICS.waiting(layer)));
   }
   return seconds;
 }

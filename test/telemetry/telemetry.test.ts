@@ -4,7 +4,14 @@ import { Writable } from 'node:stream';
 import { trace } from '@opentelemetry/api';
 import { ChimeraError } from '../../src/contracts/errors.ts';
 import { LAYERS } from '../../src/contracts/names.ts';
-import { LAYER_METRICS, METRIC_NAMES, layerMetrics, measure, secondsByLayer } from '../../src/telemetry/metrics.ts';
+import {
+  LAYER_METRICS,
+  METRIC_NAMES,
+  layerMetrics,
+  measure,
+  secondsByLayer,
+  whileWaiting,
+} from '../../src/telemetry/metrics.ts';
 import type { Telemetry, TelemetryOptions } from '../../src/telemetry/telemetry.ts';
 import { startTelemetry } from '../../src/telemetry/telemetry.ts';
 import { watched } from '../../src/telemetry/watched-exporter.ts';
@@ -81,6 +88,23 @@ describe('telemetry', () => {
       [count('refused'), count('failed'), count('cancelled'), count('completed')],
       ['1', '2', '2', undefined],
     );
+  });
+
+  it('does not count what a layer only waited as time spent in it', async () => {
+    const { metricsText } = await start();
+    const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+    await measure('kpi', 'follow', async () => {
+      await whileWaiting(() => pause(80));
+      await assert.rejects(whileWaiting(() => Promise.reject(new Error('gone'))));
+      await pause(5);
+    });
+    await whileWaiting(() => pause(1));
+    const text = await metricsText();
+    const waited = Number(/kpi_waiting_seconds_total\{.*\} (\S+)/.exec(text)?.[1]);
+    assert.ok(waited >= 0.07, `${waited} s`);
+    const { kpi } = secondsByLayer(text);
+    const whole = Number(/kpi_operation_duration_seconds_sum\{.*\} (\S+)/.exec(text)?.[1]);
+    assert.ok(Math.abs(kpi - (whole - waited)) < 1e-9 && kpi > 0);
   });
 
   it('serves /metrics on loopback and names the port when it is taken', async () => {

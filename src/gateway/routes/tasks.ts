@@ -89,7 +89,7 @@ async function startAndAnswer(
     (error: unknown) => log.warn({ err: error, taskId: task.taskId }, 'not started yet; the dispatcher will'),
   );
   if (started === undefined || waitMs === 0) return { status: 202, body: freshView(task) };
-  await settled(started.result(), waitMs, signal);
+  await whileWaiting(() => settled(started.result(), waitMs, signal));
   const now = await stores.tasks.get(task.project, task.taskId);
   const view = await viewTask(stores, now ?? task);
   return { status: isResolved(view) ? 200 : 202, body: view };
