@@ -3,6 +3,7 @@ import { ChimeraError, invalidInput } from '../../contracts/errors.ts';
 import { failpoint } from '../../contracts/failpoint.ts';
 import type { TaskRecord } from '../../contracts/records.ts';
 import { routingOf } from '../../core/rollout/routing.ts';
+import { whileWaiting } from '../../telemetry/metrics.ts';
 import { checkPayload } from '../admission.ts';
 import { route, type Answer, type Route } from '../route.ts';
 import { taskSubmission, taskView } from '../schemas.ts';
