@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { startTestStack, testStack } from '../helpers/stack.ts';
 import { runLoop, type LoopRun } from '../helpers/loop.ts';
 import { problemsOf, runControls, runKill, runServerKills, SERVERS } from './cases.ts';
@@ -45,6 +48,10 @@ describe('failpoints: whatever dies, the loop comes to the same', function () {
     assert.equal(undisturbed.facts.audited['rollout.promoted'], 1);
   });
 
+  it('passes every failpoint that there is', () => {
+    assert.deepEqual(Object.keys(undisturbed.hits).sort(), failpointNames());
+  });
+
   for (let n = 0; n < KILLS; n++) it(`kill ${n + 1} of ${KILLS} at a failpoint`, () => assertSame(`kill ${n}`));
   it('kills of PostgreSQL, the Temporal server and the gateway, one after another', () => assertSame('servers'));
 
@@ -67,6 +74,16 @@ describe('failpoints: whatever dies, the loop comes to the same', function () {
 
   after(() => Promise.allSettled(runs.values()));
 });
+
+/** The names that the sources give to failpoints. */
+function failpointNames(): string[] {
+  const sources = fileURLToPath(new URL('../../src', import.meta.url));
+  const files = readdirSync(sources, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'));
+  const names = files.flatMap((name) =>
+    [...readFileSync(join(sources, name), 'utf8').matchAll(/\bfailpoint\('([^']+)'\)/g)].map(([, found]) => found!),
+  );
+  return [...new Set(names)].sort();
+}
 
 /** Work one after another. */
 function lane(): (work: () => Promise<LoopRun>) => Promise<LoopRun> {
