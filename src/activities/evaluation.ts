@@ -1,7 +1,7 @@
 import { ChimeraError } from '../contracts/errors.ts';
 import { failpoint } from '../contracts/failpoint.ts';
 import type { EvaluationInput } from '../contracts/inputs.ts';
-import type { JsonObject } from '../contracts/records.ts';
+import type { JsonObject, JsonValue } from '../contracts/records.ts';
 import { canonicalBytes, hashOf } from '../core/canonical/canonical.ts';
 import {
   classificationReport,
@@ -255,10 +255,9 @@ export function createEvaluationActivities(deps: ActivityDeps): EvaluationActivi
       const fit = judged.filter((entry) => entry.passed).sort((a, b) => b.gain.estimate - a.gain.estimate);
       const checks = judged.flatMap((entry) => entry.checks);
       const challenger = fit[0]?.version;
-      const failed = checks.filter((check) => !check.passed);
       const text =
         challenger === undefined
-          ? `no finalist passes the gate: ${failed.map((check) => `${check.name} (${check.detail})`).join('; ')}`
+          ? 'no finalist passes the gate'
           : `${challenger.slice(0, 8)} passes the gate: ${fit[0]!.checks[0]!.detail}`;
       await stores.audit.append(
         project,
@@ -266,7 +265,7 @@ export function createEvaluationActivities(deps: ActivityDeps): EvaluationActivi
           type: 'gate.decided',
           actor: 'evolution',
           subject: challenger ?? champion,
-          details: { evaluation, passed: challenger !== undefined, text },
+          details: { evaluation, passed: challenger !== undefined, text, checks: checks as unknown as JsonValue },
         },
         { id: `gate/${evaluation}` },
       );

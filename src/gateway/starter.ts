@@ -57,6 +57,15 @@ const project = defineSearchAttributeKey(SEARCH_ATTRIBUTES.project, SearchAttrib
 const taskType = defineSearchAttributeKey(SEARCH_ATTRIBUTES.taskType, SearchAttributeType.KEYWORD);
 const layer = defineSearchAttributeKey(SEARCH_ATTRIBUTES.layer, SearchAttributeType.KEYWORD);
 
+const CYCLE_DETAILS = [
+  'One turn of the loop: curate, train, evolve, judge, prove the challenger on live traffic, promote it or not.',
+  '',
+  '- `taskType` is all that the input needs',
+  '- `force: true` acts without a drift or new data',
+  '- `seed` another search over the same data',
+  '- cancelling it rolls a running rollout back',
+].join('\n');
+
 /** Workflow ID of a task: a pure function of its project and idempotency key. */
 export function taskWorkflowId(task: { readonly project: string; readonly key: string }): string {
   const digest = createHash('sha256').update(task.key, 'utf8').digest('hex');
@@ -69,7 +78,9 @@ export function createStarter({ temporal, queuePrefix = '', deadlineMs = 5_000 }
   async function start(
     type: WorkflowType,
     input: { project: string; taskType: string },
-    options: Pick<WorkflowStartOptions, 'workflowId' | 'staticSummary' | 'priority' | 'args'> & { layer: string },
+    options: Pick<WorkflowStartOptions, 'workflowId' | 'staticSummary' | 'staticDetails' | 'priority' | 'args'> & {
+      layer: string;
+    },
   ): Promise<WorkflowHandle & { readonly firstExecutionRunId: string }> {
     const { layer: layerName, ...rest } = options;
     const attributes: SearchAttributePair[] = [
@@ -118,6 +129,8 @@ export function createStarter({ temporal, queuePrefix = '', deadlineMs = 5_000 }
         workflowId: workflowId.evolutionCycle(input.project, input.taskType),
         args: [input],
         staticSummary: `evolution cycle of ${input.taskType}`,
+        // The start form of the Temporal UI copies this from the last run.
+        staticDetails: CYCLE_DETAILS,
         priority: { priorityKey: 3, fairnessKey: input.project },
       }),
     monitor: (stream) =>

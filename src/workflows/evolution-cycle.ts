@@ -93,6 +93,7 @@ async function turn(
   const close = async (outcome: CycleResult['outcome'], text: string): Promise<CycleResult> => {
     story.now('writing the report', 'reporting');
     const result = await activities(heavyIo('write the report')).reportCycle({ ...report, outcome, text });
+    story.tell(`the report: /v1/reports/${cycle} of the API`);
     story.now(text, 'done');
     return result;
   };
@@ -173,7 +174,7 @@ async function turn(
     }),
   );
   report.evaluation = evaluation.id;
-  for (const line of evaluation.text) story.tell(line);
+  for (const [i, line] of evaluation.text.entries()) story.tell(`${i === 0 ? 'champion' : `finalist ${i}`} ${line}`);
   const gate = await activities(io('safety gate')).gateFinalists({
     project,
     taskType,
@@ -183,6 +184,7 @@ async function turn(
   });
   report.gate = gate;
   story.tell(gate.text);
+  for (const { name, passed, detail } of gate.checks) if (!passed) story.tell(`not met: ${name} (${detail})`);
   if (gate.challenger === undefined) return close('kept', `kept the champion: ${gate.text}`);
   const challenger = gate.challenger;
 

@@ -114,10 +114,10 @@ function commandsFor({ gatewayUrl, apiKey, config, stack }: Platform, example: D
       workflowId: workflowId.evolutionCycle(config.project, taskType),
       taskQueue: 'chimera-workflows',
       workflowType: WORKFLOWS.evolutionCycle,
-      input: JSON.stringify({ taskType }),
     });
     commands.push({
-      title: 'Start a cycle from the Temporal UI: the form is filled in',
+      // The form takes the input from the last run of this workflow.
+      title: 'Start a cycle from the Temporal UI: the form is filled in ("force": true acts without new data)',
       command: `${uiUrl}/namespaces/${namespace}/workflows/start-workflow?${query.toString()}`,
     });
   }

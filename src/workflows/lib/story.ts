@@ -24,7 +24,8 @@ export function createStory(subject: { project: string; taskType?: string; layer
   let phase = '';
   const show = (): void => {
     const told = lines.slice(-KEPT_LINES).map((line) => `- ${line}`);
-    setCurrentDetails([`**${current}**`, ...told].join('\n'));
+    // Without the empty line the UI's Markdown takes the list for more of the paragraph.
+    setCurrentDetails([`**${current}**`, '', ...told].join('\n').trimEnd());
   };
   const tell = (line: string): void => {
     const seconds = Math.max(0, Math.round((Date.now() - started) / 1000));
