@@ -1,6 +1,7 @@
 import { sha256Hex } from '../../core/canonical/canonical.ts';
 import { ByteWriter } from '../../core/wasm/bytes.ts';
 import { checkAbi } from './abi.ts';
+import { coreModuleOf, isComponent } from './component.ts';
 import { meterFunction, planFunction } from './meter.ts';
 import { SECTION, functionBodies, parseModule } from './module.ts';
 import type { FunctionType, ParsedModule } from './module.ts';
@@ -21,7 +22,7 @@ export interface GuardOptions {
 export interface GuardedModule {
   /** The rewritten module: safe to compile, metered, without custom sections. */
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** SHA-256 of the original: the name of the module. */
+  /** SHA-256 of the original, component or module: its name. */
   readonly sha256: string;
   /** Version of the price table that its fuel is counted in. */
   readonly priceVersion: number;
@@ -43,7 +44,7 @@ const DEFAULT_TABLE_ELEMENTS = 10_000;
 const DEFAULT_MODULE_BYTES = 4 * 1_048_576;
 
 /**
- * Makes an untrusted core module safe to run: parses it whole against an allow-list (MVP, bulk memory, sign extension,
+ * Makes an untrusted module safe to run; of a component it takes the one core module. Parses it whole against an allow-list (MVP, bulk memory, sign extension,
  * multi-value, saturating conversions, reference types, fixed SIMD; no imports, no start section, no other exports than
  * the ABI's), caps memory and tables, and injects fuel per basic block and call depth. Both the original and the result
  * must be valid for the engine: the first so that no index of the original can reach what is appended, the second as
@@ -53,7 +54,7 @@ const DEFAULT_MODULE_BYTES = 4 * 1_048_576;
 export function guardModule(original: Uint8Array, options: GuardOptions): GuardedModule {
   const limit = options.moduleBytes ?? DEFAULT_MODULE_BYTES;
   if (original.length > limit) refuse('too-large', `${original.length} bytes, the limit is ${limit}`);
-  const bytes = new Uint8Array(original);
+  const bytes = new Uint8Array(isComponent(original) ? coreModuleOf(original) : original);
   const anyAbi = options.abi === 'any';
   const module = parseModule(
     bytes,
@@ -66,7 +67,7 @@ export function guardModule(original: Uint8Array, options: GuardOptions): Guarde
   if (!WebAssembly.validate(rewritten)) refuse('invalid', 'the metered module does not validate');
   return {
     bytes: rewritten,
-    sha256: sha256Hex(bytes),
+    sha256: sha256Hex(original),
     priceVersion: PRICE_VERSION,
     exports: kept.map(({ name }) => name),
     instanceFuel: module.instanceFuel,

@@ -76,7 +76,7 @@ function splitSections(bytes: Uint8Array): Map<number, Reader> {
   if (bytes.length < 8 || header[0] !== 0 || header[1] !== 0x61 || header[2] !== 0x73 || header[3] !== 0x6d) {
     refuse('malformed', 'this is not a WebAssembly module');
   }
-  if (header[6] === 1) refuse('component', 'this is a component; publish its core module');
+  if (header[6] === 1) refuse('component', 'a component inside of a component');
   if (header[4] !== 1 || header[5] !== 0 || header[6] !== 0 || header[7] !== 0) {
     refuse('malformed', 'unknown version of the binary format');
   }
