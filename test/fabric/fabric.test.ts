@@ -3,8 +3,9 @@ import { drive, recordHash } from '../../src/core/execution/driver.ts';
 import { effectiveLimits } from '../../src/core/execution/limits.ts';
 import type { RunItemResult } from '../../src/fabric/index.ts';
 import { EVALUATION_STATUS } from '../../src/fabric/index.ts';
+import { createStepEngine } from '../../src/fabric/abi/step.ts';
 import { guardModule } from '../../src/fabric/guard/guard.ts';
-import { compileModule, createV8Engine } from '../../src/fabric/v8/engine.ts';
+import { compileForV8 } from '../../src/fabric/v8/engine.ts';
 import { canonicalBytes } from '../../src/core/canonical/canonical.ts';
 import { answering, asking, echo } from './agents.ts';
 import { Bench, MANIFEST, TASK_TYPE, item } from './harness.ts';
@@ -45,7 +46,7 @@ describe('fabric', function () {
     const limits = effectiveLimits();
     const guarded = guardModule(module, limits);
     const here = await drive({
-      engine: createV8Engine(compileModule(guarded), guarded, limits),
+      engine: createStepEngine(compileForV8(guarded), guarded, limits),
       input: { payload: canonicalBytes({ text: 'grüße' }), features: Float64Array.of(1, 2) },
       seed: 7n,
       limits,

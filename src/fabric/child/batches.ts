@@ -3,6 +3,7 @@ import { canonicalBytes } from '../../core/canonical/canonical.ts';
 import { drive, recordHash } from '../../core/execution/driver.ts';
 import { effectiveLimits } from '../../core/execution/limits.ts';
 import type { ExecutionRecord } from '../../core/execution/types.ts';
+import { createStepEngine } from '../abi/step.ts';
 import { guardModule } from '../guard/guard.ts';
 import { EVALUATION_STATUS } from '../jobs.ts';
 import type {
@@ -17,7 +18,7 @@ import type {
 } from '../jobs.ts';
 import { LruMap } from '../lru.ts';
 import type { PublishJob, PublishReport } from '../protocol.ts';
-import { compileModule, createV8Engine } from '../v8/engine.ts';
+import { compileForV8 } from '../v8/engine.ts';
 import { PureEffects, itemContext } from './effects.ts';
 import type { InferenceCache } from './effects.ts';
 import type { Library, ReadyAgent } from './library.ts';
@@ -121,7 +122,7 @@ const NO_SAMPLE: PreparedInput = { payload: {}, features: new Float64Array(0) };
 export function publishBatch(job: PublishJob): PublishReport {
   const limits = effectiveLimits(job.manifest.limits);
   const guarded = guardModule(job.module, { memoryPages: limits.memoryPages });
-  const engine = createV8Engine(compileModule(guarded), guarded, limits);
+  const engine = createStepEngine(compileForV8(guarded), guarded, limits);
   const { payload, features } = job.sample ?? NO_SAMPLE;
   const body = { kind: 'start' as const, payload: canonicalBytes(payload), features };
   const step = engine.step(new Uint8Array(0), { turn: 0, seed: 0n, time: 0, body }, limits.fuel);

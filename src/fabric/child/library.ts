@@ -2,13 +2,15 @@ import { ChimeraError } from '../../contracts/errors.ts';
 import type { ExecutionLimits, JsonObject } from '../../contracts/records.ts';
 import { canonicalJson } from '../../core/canonical/canonical.ts';
 import { effectiveLimits } from '../../core/execution/limits.ts';
+import type { AgentModule } from '../abi/instance.ts';
+import { createStepEngine } from '../abi/step.ts';
+import type { SyncStepEngine } from '../abi/step.ts';
 import { guardModule } from '../guard/guard.ts';
 import type { GuardedModule } from '../guard/guard.ts';
 import type { AgentRef, TaskTypeRef } from '../jobs.ts';
 import { LruMap } from '../lru.ts';
 import type { Blob } from '../protocol.ts';
-import { compileModule, createV8Engine } from '../v8/engine.ts';
-import type { SyncStepEngine } from '../v8/engine.ts';
+import { compileForV8 } from '../v8/engine.ts';
 import type { ChildServices, InferenceModel } from './services.ts';
 
 export interface ReadyAgent {
@@ -22,7 +24,7 @@ export class Library {
   readonly #services: ChildServices;
   readonly #blobs = new Map<string, Uint8Array>();
   readonly #models = new Map<string, InferenceModel>();
-  readonly #modules = new LruMap<string, { guarded: GuardedModule; compiled: WebAssembly.Module }>(512);
+  readonly #modules = new LruMap<string, { guarded: GuardedModule; compiled: AgentModule }>(512);
   readonly #validators = new LruMap<string, ReturnType<ChildServices['validator']>>(64);
   readonly #preparations = new LruMap<string, ReturnType<ChildServices['preparation']>>(64);
 
@@ -49,10 +51,10 @@ export class Library {
     const limits = effectiveLimits(taskLimits, manifest.limits);
     const { guarded, compiled } = this.#modules.getOrMake(`${sha256}:${limits.memoryPages}`, () => {
       const made = guardModule(this.#bytes(sha256), { memoryPages: limits.memoryPages });
-      return { guarded: made, compiled: compileModule(made) };
+      return { guarded: made, compiled: compileForV8(made) };
     });
     return {
-      engine: createV8Engine(compiled, guarded, limits),
+      engine: createStepEngine(compiled, guarded, limits),
       limits,
       priceVersion: guarded.priceVersion,
     };

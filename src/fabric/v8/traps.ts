@@ -1,15 +1,5 @@
 import type { TrapKind } from '../../core/execution/types.ts';
 
-/** A step that ended by the agent's own doing: caught at the engine's edge and turned into a result. */
-export class Trap extends Error {
-  readonly kind: TrapKind;
-
-  constructor(kind: TrapKind, message: string) {
-    super(message);
-    this.kind = kind;
-  }
-}
-
 /** V8's texts of traps (src/common/message-template.h, kTrap…), which are the only sign of what happened. */
 const TEXTS: readonly (readonly [text: string, kind: TrapKind])[] = [
   ['unreachable', 'unreachable'],

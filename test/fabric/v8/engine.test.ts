@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { DEFAULT_LIMITS } from '../../../src/core/execution/limits.ts';
 import type { StepEvent } from '../../../src/core/execution/types.ts';
 import { Code } from '../../../src/core/wasm/code.ts';
+import { createStepEngine } from '../../../src/fabric/abi/step.ts';
+import type { SyncStepEngine } from '../../../src/fabric/abi/step.ts';
 import { guardModule } from '../../../src/fabric/guard/guard.ts';
-import { compileModule, createV8Engine } from '../../../src/fabric/v8/engine.ts';
-import type { SyncStepEngine } from '../../../src/fabric/v8/engine.ts';
+import { compileForV8 } from '../../../src/fabric/v8/engine.ts';
 import { P, agentModule, answering, asking, echo, put, result, text } from '../agents.ts';
 
 const utf8 = new TextEncoder();
@@ -16,7 +17,7 @@ const start = (payload = '{}', features: number[] = [], turn = 0): StepEvent => 
 });
 const engineOf = (bytes: Uint8Array, limits = DEFAULT_LIMITS): SyncStepEngine => {
   const guarded = guardModule(bytes, limits);
-  return createV8Engine(compileModule(guarded), guarded, limits);
+  return createStepEngine(compileForV8(guarded), guarded, limits);
 };
 const EMPTY = new Uint8Array(0);
 

@@ -1,7 +1,7 @@
 import { EFFECT_KINDS } from '../../contracts/records.ts';
 import type { ExecutionLimits } from '../../contracts/records.ts';
 import type { Outcome, RawEffect, TrapKind } from '../../core/execution/types.ts';
-import { Trap } from './traps.ts';
+import { Trap } from './trap.ts';
 
 const STEP_RESULT_BYTES = 28;
 const EFFECT_BYTES = 12;

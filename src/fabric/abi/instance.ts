@@ -1,0 +1,25 @@
+import type { TrapKind } from '../../core/execution/types.ts';
+
+/** A fresh instance of a guarded agent, whichever engine made it: what the canonical ABI and the meter need of it. */
+export interface AgentInstance {
+  /** Its linear memory as it is now. Calls may grow it: to be read again after each. */
+  readonly memory: ArrayBuffer;
+  /** The fuel that is left; below zero once it ran out. */
+  fuel: number;
+  /** The calls that may still be nested; below zero once they were too many. */
+  depth: number;
+  /** `cabi_realloc`, called for its pointer. */
+  realloc(old: number, oldSize: number, alignment: number, size: number): number;
+  /** `step` with its flattened parameters, called for the pointer of the result. */
+  step(...flat: readonly (number | bigint)[]): number;
+  /** Gives back what the engine holds for it. Nothing of it is used after. */
+  release(): void;
+}
+
+/** A compiled agent, ready to be instantiated. */
+export interface AgentModule {
+  /** A new instance that shares nothing with any other. Throws what {@link classify} knows where a segment does not fit. */
+  instantiate(): AgentInstance;
+  /** The kind of trap that something thrown by an instance is, or undefined where it is none that an agent can cause. */
+  classify(error: unknown): TrapKind | undefined;
+}
