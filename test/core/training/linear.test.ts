@@ -66,7 +66,7 @@ describe('hashed n-grams', () => {
     counter.count('One, two -- ONE two!');
     // one, two, "one two", "two one".
     assert.equal(counter.distinct, 4);
-    const counts = [...counter.buckets.slice(0, 4)].map((bucket) => counter.counts[bucket]);
+    const counts = [...counter.columns.slice(0, 4)].map((column) => counter.counts[column]);
     assert.deepEqual(counts, [2, 2, 2, 1]);
   });
 
@@ -88,6 +88,27 @@ describe('hashed n-grams', () => {
     const counter = createNgramCounter(spec({ analyser: 'char', ngrams: [3, 4], bits: 18 }));
     counter.count('abcde');
     assert.equal(counter.distinct, 5);
+  });
+
+  it('counts what is in the vocabulary, named by its place there, as it counts everything', () => {
+    const words = fc.array(fc.stringMatching(/^[a-f]{2,3}$/), { maxLength: 60 });
+    fc.assert(
+      fc.property(words, words, fc.constantFrom('word' as const, 'char' as const), (known, text, analyser) => {
+        const form = spec({ analyser, ngrams: [1, 2], bits: 10 });
+        const all = createNgramCounter(form);
+        all.count(known.join(' '));
+        const vocabulary = all.columns.slice(0, all.distinct).sort();
+        const some = createNgramCounter(form, vocabulary);
+        some.count(text.join(' '));
+        all.count(text.join(' '));
+        const expected = [...all.columns.slice(0, all.distinct)].filter((bucket) => vocabulary.includes(bucket));
+        const found = [...some.columns.slice(0, some.distinct)];
+        assert.deepEqual(
+          found.map((column) => [vocabulary[column], some.counts[column]]),
+          expected.map((bucket) => [bucket, all.counts[bucket]]),
+        );
+      }),
+    );
   });
 
   it('makes rows of unit length over the buckets that are common enough', () => {

@@ -38,7 +38,7 @@ export function fitVocabulary(spec: LinearSpec, texts: readonly string[]): Vocab
   const frequencies = new Uint32Array(1 << spec.bits);
   for (const text of texts) {
     counter.count(text);
-    for (let i = 0; i < counter.distinct; i++) frequencies[counter.buckets[i]!]!++;
+    for (let i = 0; i < counter.distinct; i++) frequencies[counter.columns[i]!]!++;
   }
   const kept: number[] = [];
   for (let bucket = 0; bucket < frequencies.length; bucket++) {
@@ -50,9 +50,7 @@ export function fitVocabulary(spec: LinearSpec, texts: readonly string[]): Vocab
 
 /** TF-IDF rows of unit length, the columns of a row in order of first occurrence in its text. */
 export function vectorise(spec: LinearSpec, vocabulary: Vocabulary, texts: readonly string[]): SparseRows {
-  const counter = createNgramCounter(spec);
-  const columnOf = new Int32Array(1 << spec.bits).fill(-1);
-  vocabulary.buckets.forEach((bucket, column) => (columnOf[bucket] = column));
+  const counter = createNgramCounter(spec, vocabulary.buckets);
   const idf = Float64Array.from(vocabulary.frequencies, (df) => inverseFrequency(df, vocabulary.examples));
   const starts = new Uint32Array(texts.length + 1);
   let columns = new Uint32Array(1 << 16);
@@ -68,10 +66,8 @@ export function vectorise(spec: LinearSpec, vocabulary: Vocabulary, texts: reado
     const begin = used;
     let square = 0;
     for (let i = 0; i < counter.distinct; i++) {
-      const bucket = counter.buckets[i]!;
-      const column = columnOf[bucket]!;
-      if (column < 0) continue;
-      const value = termWeight(counter.counts[bucket]!) * idf[column]!;
+      const column = counter.columns[i]!;
+      const value = termWeight(counter.counts[column]!) * idf[column]!;
       columns[used] = column;
       values[used++] = value;
       square += value * value;

@@ -96,33 +96,24 @@ export function loadLinearModel(bytes: Uint8Array): LinearModel {
 
 function createModel(parts: LinearModelParts): LinearModel {
   const { spec, labels, problems, buckets, frequencies, weights } = parts;
-  const counter = createNgramCounter(spec);
-  const width = problems.length + 1;
-  // Bucket → 1 + its document frequency (0: not in the model), then its weights, side by side and as small as they are: a
-  // call misses the cache once a bucket. Few frequencies are frequent, so that their inverses stay near.
-  const table = new ArrayBuffer((1 << spec.bits) * width * 4);
-  const known = new Uint32Array(table);
-  const weightAt = new Float32Array(table);
-  const inverse = Float64Array.from({ length: parts.examples + 2 }, (_, i) =>
-    i === 0 ? 0 : inverseFrequency(i - 1, parts.examples),
-  );
-  buckets.forEach((bucket, column) => {
-    known[bucket * width] = 1 + frequencies[column]!;
-    for (let p = 0; p < problems.length; p++) weightAt[bucket * width + 1 + p] = weights[p * buckets.length + column]!;
-  });
+  const counter = createNgramCounter(spec, buckets);
+  const width = problems.length;
+  // Each column's inverse document frequency and its weights side by side: a call misses the cache once a column.
+  const stride = 1 + width;
+  const table = new Float64Array(buckets.length * stride);
+  frequencies.forEach((df, column) => (table[column * stride] = inverseFrequency(df, parts.examples)));
+  weights.forEach((weight, i) => (table[(i % buckets.length) * stride + 1 + Math.floor(i / buckets.length)] = weight));
 
   const margins = (text: string): Float64Array => {
     counter.count(text);
-    const sums = new Float64Array(problems.length);
+    const sums = new Float64Array(width);
     let square = 0;
     for (let i = 0; i < counter.distinct; i++) {
-      const bucket = counter.buckets[i]!;
-      const at = bucket * width;
-      const place = known[at]!;
-      if (place === 0) continue;
-      const value = termWeight(counter.counts[bucket]!) * inverse[place]!;
+      const column = counter.columns[i]!;
+      const at = column * stride;
+      const value = termWeight(counter.counts[column]!) * table[at]!;
       square += value * value;
-      for (let p = 0; p < sums.length; p++) sums[p]! += value * weightAt[at + 1 + p]!;
+      for (let p = 0; p < width; p++) sums[p]! += value * table[at + 1 + p]!;
     }
     const norm = square > 0 ? 1 / Math.sqrt(square) : 0;
     return sums.map((sum, p) => sum * norm + problems[p]!.bias);

@@ -16,29 +16,55 @@ const WORD = new Uint8Array(128);
 for (let code = 0; code < 128; code++) WORD[code] = /\w/.test(String.fromCharCode(code)) ? 1 : 0;
 
 /**
- * Counts the hashed n-grams of one text after another without making a string of any. `buckets[0..distinct)` are
- * those of the last text in order of first occurrence; `counts` is indexed by bucket.
+ * Counts the hashed n-grams of one text after another without making a string of any. `columns[0..distinct)` are
+ * those of the last text in order of first occurrence; `counts` is indexed by column.
  */
 export interface NgramCounter {
   readonly counts: Uint32Array;
-  readonly buckets: Uint32Array;
+  readonly columns: Uint32Array;
   readonly distinct: number;
   /** Counts `text` in place of the text before. */
   count(text: string): void;
 }
 
-/** Feature hashing (Weinberger et al., ICML 2009) without signs: weights may then be read as naive-Bayes ratios too. */
-export function createNgramCounter(spec: Pick<LinearSpec, 'analyser' | 'ngrams' | 'maxChars' | 'bits'>): NgramCounter {
+/** The number of bits that are set (Warren, Hacker's Delight, 5-1). */
+function popcount(word: number): number {
+  let x = word - ((word >>> 1) & 0x55555555);
+  x = (x & 0x33333333) + ((x >>> 2) & 0x33333333);
+  return Math.imul((x + (x >>> 4)) & 0x0f0f0f0f, 0x01010101) >>> 24;
+}
+
+/**
+ * Feature hashing (Weinberger et al., ICML 2009) without signs: weights may then be read as naive-Bayes ratios too. The columns
+ * are the buckets; with `vocabulary`, buckets in ascending order, only those count, and a column is a place in it.
+ */
+export function createNgramCounter(
+  spec: Pick<LinearSpec, 'analyser' | 'ngrams' | 'maxChars' | 'bits'>,
+  vocabulary?: Uint32Array,
+): NgramCounter {
   const size = 1 << spec.bits;
   const mask = size - 1;
-  const counts = new Uint32Array(size);
-  const buckets = new Uint32Array(size);
+  const counts = new Uint32Array(vocabulary?.length ?? size);
+  const columns = new Uint32Array(counts.length);
   const [shortest, longest] = spec.ngrams;
   let distinct = 0;
 
+  // One bit a bucket and the number of bits before each word of them (Jacobson's rank, FOCS 1989): most n-grams are in no
+  // vocabulary, and this is small enough to stay in the cache that a table of all buckets would not fit.
+  const member = new Uint32Array((size + 31) >>> 5);
+  const before = new Uint32Array(member.length);
+  for (const bucket of vocabulary ?? []) member[bucket >>> 5]! |= 1 << (bucket & 31);
+  for (let i = 1; i < member.length; i++) before[i] = before[i - 1]! + popcount(member[i - 1]!);
+
   const add = (hash: number): void => {
-    const bucket = mix(hash) & mask;
-    if (counts[bucket]!++ === 0) buckets[distinct++] = bucket;
+    let column = mix(hash) & mask;
+    if (vocabulary !== undefined) {
+      const word = member[column >>> 5]!;
+      const bit = 1 << (column & 31);
+      if ((word & bit) === 0) return;
+      column = before[column >>> 5]! + popcount(word & (bit - 1));
+    }
+    if (counts[column]!++ === 0) columns[distinct++] = column;
   };
 
   const countWords = (text: string): void => {
@@ -80,12 +106,12 @@ export function createNgramCounter(spec: Pick<LinearSpec, 'analyser' | 'ngrams' 
 
   return {
     counts,
-    buckets,
+    columns,
     get distinct() {
       return distinct;
     },
     count(text) {
-      for (let i = 0; i < distinct; i++) counts[buckets[i]!] = 0;
+      for (let i = 0; i < distinct; i++) counts[columns[i]!] = 0;
       distinct = 0;
       const lower = text.slice(0, spec.maxChars).toLowerCase();
       if (spec.analyser === 'word') countWords(lower);
