@@ -2,9 +2,10 @@ import { sha256Hex } from '../../core/canonical/canonical.ts';
 import { ByteWriter } from '../../core/wasm/bytes.ts';
 import { checkAbi } from './abi.ts';
 import { coreModuleOf, isComponent } from './component.ts';
-import { meterFunction, planFunction } from './meter.ts';
+import { meterFunction } from './meter.ts';
 import { SECTION, functionBodies, parseModule } from './module.ts';
 import type { FunctionType, ParsedModule } from './module.ts';
+import { planFunction } from './plan.ts';
 import { PRICES, PRICE_VERSION } from './prices.ts';
 import { refuse } from './refusal.ts';
 
@@ -31,6 +32,11 @@ export interface GuardedModule {
   readonly instanceFuel: number;
   /** The memory, in pages, that an instance is to be given as {@link MEMORY_IMPORT}; absent where the module has none. */
   readonly memory?: { readonly initial: number; readonly maximum: number };
+  /**
+   * The exports under which all of its mutable globals lie open. Where this is there, memory and these are all that an instance
+   * can change: whoever puts them back has a fresh instance again.
+   */
+  readonly resets?: readonly string[];
 }
 
 /** The only import of a guarded module: its own memory, so that the host need not make a new one for every instance. */
@@ -39,6 +45,10 @@ export const MEMORY_IMPORT = { module: 'chimera', name: 'memory' } as const;
 /** Names of the counters among the exports; an agent cannot export them, its names are allow-listed. */
 export const FUEL_EXPORT = 'chimera:fuel';
 export const DEPTH_EXPORT = 'chimera:depth';
+const globalExport = (index: number): string => `chimera:global-${index}`;
+
+/** More globals than this are not put back one by one. */
+const MOST_RESETS = 16;
 
 const DEFAULT_TABLE_ELEMENTS = 10_000;
 const DEFAULT_MODULE_BYTES = 4 * 1_048_576;
@@ -62,7 +72,8 @@ export function guardModule(original: Uint8Array, options: GuardOptions): Guarde
     anyAbi ? 100_000 : undefined,
   );
   const kept = anyAbi ? module.exports : checkAbi(module);
-  const rewritten = rewrite(module, kept);
+  const resets = resettable(module);
+  const rewritten = rewrite(module, kept, resets ?? []);
   if (!WebAssembly.validate(bytes)) refuse('invalid', 'the engine does not accept the module');
   if (!WebAssembly.validate(rewritten)) refuse('invalid', 'the metered module does not validate');
   return {
@@ -72,18 +83,34 @@ export function guardModule(original: Uint8Array, options: GuardOptions): Guarde
     exports: kept.map(({ name }) => name),
     instanceFuel: module.instanceFuel,
     ...(module.memory === undefined ? {} : { memory: { initial: module.memory.min, maximum: module.memory.max } }),
+    ...(resets === undefined ? {} : { resets: resets.map(globalExport) }),
   };
 }
+
+/** The mutable globals, where nothing but them and the memory can change: no table, no segment that could be dropped. */
+function resettable({ globals, tables, sections }: ParsedModule): number[] | undefined {
+  const mutable = globals.flatMap((global, index) => (global.mutable ? [index] : []));
+  const plain = mutable.every((index) => NUMBERS.has(globals[index]!.type));
+  const fixed = tables.length === 0 && !sections.has(SECTION.dataCount);
+  return plain && fixed && mutable.length <= MOST_RESETS ? mutable : undefined;
+}
+
+/** i32, i64, f32, f64: types whose values the host can read and write. */
+const NUMBERS: ReadonlySet<number> = new Set([0x7f, 0x7e, 0x7d, 0x7c]);
 
 const name = (text: string): Uint8Array => new TextEncoder().encode(text);
 
 /** Section bodies in the order of the binary format, those that the meter needs made where the original has none. */
-function rewrite(module: ParsedModule, exports: ParsedModule['exports']): Uint8Array<ArrayBuffer> {
+function rewrite(
+  module: ParsedModule,
+  exports: ParsedModule['exports'],
+  resets: readonly number[],
+): Uint8Array<ArrayBuffer> {
   const { types, functions, globals } = module;
   const extraTypes: FunctionType[] = [{ params: [0x7f], results: [0x7f] }];
   const counters = {
-    fuel: globals,
-    depth: globals + 1,
+    fuel: globals.length,
+    depth: globals.length + 1,
     charge: { pages: functions.length, bytes: functions.length + 1, elements: functions.length + 2 },
     resultType: (results: readonly number[]): number => {
       const key = results.join();
@@ -94,11 +121,13 @@ function rewrite(module: ParsedModule, exports: ParsedModule['exports']): Uint8A
   };
   const code = new ByteWriter(module.sections.get(SECTION.code)?.bytes.length ?? 1024).unsigned(functions.length + 3);
   const one = new ByteWriter(4096);
+  const exported = new Set(exports.filter(({ kind }) => kind === 0).map((entry) => entry.index));
   let index = 0;
   for (const body of functionBodies(module)) {
     const type = types[functions[index++]!];
     if (type === undefined) return refuse('malformed', `function ${index - 1} has an unknown type`);
-    meterFunction(one.clear(), body, type, planFunction(body, type, types, functions), counters);
+    const plan = planFunction(body, type, types, functions);
+    meterFunction(one.clear(), { body, type, plan, exported: exported.has(index - 1) }, counters);
     code.vector(one.view());
   }
   if (index !== functions.length) refuse('malformed', 'there are functions without a body');
@@ -148,14 +177,19 @@ function rewrite(module: ParsedModule, exports: ParsedModule['exports']): Uint8A
     });
   }
   emit(SECTION.global, () => {
-    items(SECTION.global, globals, 2);
+    items(SECTION.global, globals.length, 2);
     part.raw([0x7e, 1, 0x42, 0, 0x0b, 0x7e, 1, 0x42, 0, 0x0b]);
   });
   emit(SECTION.export, () => {
-    part.unsigned(exports.length + 2);
+    part.unsigned(exports.length + 2 + resets.length);
     for (const entry of exports) part.vector(name(entry.name)).byte(entry.kind).unsigned(entry.index);
     part.vector(name(FUEL_EXPORT)).byte(3).unsigned(counters.fuel);
     part.vector(name(DEPTH_EXPORT)).byte(3).unsigned(counters.depth);
+    for (const index of resets)
+      part
+        .vector(name(globalExport(index)))
+        .byte(3)
+        .unsigned(index);
   });
   copy(SECTION.element);
   copy(SECTION.dataCount);

@@ -51,6 +51,11 @@ export interface Export {
   readonly index: number;
 }
 
+export interface GlobalType {
+  readonly type: number;
+  readonly mutable: boolean;
+}
+
 /** A parsed module: what the rewriter and the ABI check need to know. */
 export interface ParsedModule {
   readonly sections: ReadonlyMap<number, Reader>;
@@ -59,7 +64,7 @@ export interface ParsedModule {
   readonly functions: readonly number[];
   readonly tables: readonly (Limits & { readonly type: number })[];
   readonly memory: Limits | undefined;
-  readonly globals: number;
+  readonly globals: readonly GlobalType[];
   readonly exports: readonly Export[];
   /** Fuel of making a fresh instance: memory, tables, segments. */
   readonly instanceFuel: number;
@@ -129,14 +134,14 @@ function readTables(reader: Reader, cap: number): ParsedModule['tables'] {
   return tables;
 }
 
-function readGlobals(reader: Reader): number {
-  const count = reader.count('globals', CEILINGS.globals);
-  for (let left = count; left > 0; left--) {
-    readValueType(reader);
-    if (reader.byte() > 1) refuse('threads', 'a shared global');
+function readGlobals(reader: Reader): GlobalType[] {
+  return Array.from({ length: reader.count('globals', CEILINGS.globals) }, () => {
+    const type = readValueType(reader);
+    const mutability = reader.byte();
+    if (mutability > 1) refuse('threads', 'a shared global');
     skipConstantExpression(reader);
-  }
-  return count;
+    return { type, mutable: mutability === 1 };
+  });
 }
 
 function readExports(reader: Reader, limit: number): Export[] {
@@ -221,7 +226,7 @@ export function parseModule(
     if (count > 1) refuse('multi-memory', `${count} memories`);
     return count === 0 ? undefined : readLimits(reader, 'memory', limits.memoryPages);
   });
-  const globals = within(SECTION.global, 0, readGlobals);
+  const globals = within(SECTION.global, [] as GlobalType[], readGlobals);
   const exports = within(SECTION.export, [] as Export[], (reader) => readExports(reader, exportLimit));
   const elements = within(SECTION.element, 0, (reader) => countElements(reader, limits.tableElements));
   const data = within(SECTION.data, 0, countData);
@@ -231,8 +236,9 @@ export function parseModule(
   return { sections, types, functions, tables, memory, globals, exports, instanceFuel };
 }
 
-/** The parts of one function body: its local declarations as bytes, how many locals, and its instructions. */
+/** The parts of one function body: its local declarations (how many, and as bytes), how many locals, its instructions. */
 export interface FunctionBody {
+  readonly groups: number;
   readonly declarations: Uint8Array;
   readonly locals: number;
   readonly code: Reader;
@@ -250,14 +256,15 @@ export function* functionBodies(module: ParsedModule): Generator<FunctionBody> {
     if (size > CEILINGS.functionBytes)
       refuse('limit', `function ${i} has ${size} bytes, the limit is ${CEILINGS.functionBytes}`);
     const code = reader.slice(size);
+    const groups = code.count('local declarations', CEILINGS.locals);
     const start = code.at;
     let locals = 0;
-    for (let left = code.count('local declarations', CEILINGS.locals); left > 0; left--) {
+    for (let left = groups; left > 0; left--) {
       locals += code.u32();
       readValueType(code);
       if (locals > CEILINGS.locals) refuse('limit', `function ${i} has over ${CEILINGS.locals} locals`);
     }
-    yield { declarations: code.bytes.subarray(start, code.at), locals, code };
+    yield { groups, declarations: code.bytes.subarray(start, code.at), locals, code };
   }
   reader.expectEnd('the code section');
 }

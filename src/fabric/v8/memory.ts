@@ -3,7 +3,7 @@ import type { GuardedModule } from '../guard/guard.ts';
 
 const PAGE = 65_536;
 /** A larger memory is cheaper to get from the system, page by page as it is touched, than to wipe. */
-const WIPED_PAGES = 4;
+export const WIPED_PAGES = 4;
 
 /**
  * What an instance of a guarded module imports: a memory in which every byte is zero. A small one is wiped and given to the next
