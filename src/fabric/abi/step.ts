@@ -51,7 +51,10 @@ function trapped(trap: TrapKind, message: string, fuel: number, memoryBytes: num
   return { ok: false, trap, message, fuel, memoryBytes };
 }
 
-/** The counters tell whether the guard's own `unreachable` was hit: then the engine's word for it says nothing. */
+/**
+ * A step that traps costs all the fuel that it was granted, on every engine: at a trap the meter's counter may be lost in a
+ * local. What the host refuses of a step that returned costs what it used. The counters tell whether the guard's own `unreachable` was hit: then the engine's word for it says nothing.
+ */
 function afterTrap(
   error: unknown,
   module: AgentModule,
@@ -66,11 +69,10 @@ function afterTrap(
   }
   const memoryBytes = agent?.memory.byteLength ?? 0;
   const left = agent?.fuel ?? granted;
-  const used = fuel - Math.max(0, left);
-  if (error instanceof Trap) return trapped(kind, error.message, used, memoryBytes);
+  if (error instanceof Trap) return trapped(kind, error.message, fuel - Math.max(0, left), memoryBytes);
   if (left < 0) return trapped('out-of-fuel', `more than ${fuel} fuel in this step`, fuel, memoryBytes);
   if (agent !== undefined && agent.depth < 0) {
-    return trapped('stack-depth', `calls more than ${limits.depth} deep`, used, memoryBytes);
+    return trapped('stack-depth', `calls more than ${limits.depth} deep`, fuel, memoryBytes);
   }
-  return trapped(kind, `the agent trapped: ${kind}`, used, memoryBytes);
+  return trapped(kind, `the agent trapped: ${kind}`, fuel, memoryBytes);
 }

@@ -1,11 +1,9 @@
 import type { ByteWriter } from '../../core/wasm/bytes.ts';
-import { BLOCK_ONE, BLOCK_VOID, newInstruction, readInstruction } from './instruction.ts';
-import { CEILINGS } from './module.ts';
 import type { FunctionBody, FunctionType } from './module.ts';
-import { OPCODE, SIZED_MISC } from './opcodes.ts';
-import { PRICES, SLOTS_PER_FRAME } from './prices.ts';
+import { OPCODE } from './opcodes.ts';
+import type { FunctionPlan, SizeUnit } from './plan.ts';
+import { SLOTS_PER_FRAME } from './prices.ts';
 import { Reader } from './reader.ts';
-import { refuse } from './refusal.ts';
 
 /** Indices of what the rewriter appends to a module. */
 export interface Counters {
@@ -14,220 +12,180 @@ export interface Counters {
   /** Global of the depth that is left, i64. */
   readonly depth: number;
   /** Helper functions (n) -> n that charge for a size. */
-  readonly charge: { readonly pages: number; readonly bytes: number; readonly elements: number };
+  readonly charge: Readonly<Record<SizeUnit, number>>;
   /** The type index of () -> results, for results of two or more values. */
   resultType(results: readonly number[]): number;
 }
 
-/** What is put in at byte `at`, before the instruction that starts there. */
-interface Insertion {
-  at: number;
-  /** `segment`: charge `cost`; `loop`: charge and check; `size`: call `helper`; `return`: `br cost` instead of return. */
-  kind: 'segment' | 'loop' | 'size' | 'return';
-  cost: number;
+/** One function and what is known of it. */
+export interface MeteredFunction {
+  readonly body: FunctionBody;
+  readonly type: FunctionType;
+  readonly plan: FunctionPlan;
+  /** Can the host call it? Then it leaves the depth as it was. */
+  readonly exported: boolean;
 }
 
-interface Frame {
-  opcode: number;
-  /** Height of the operand stack below the block's parameters. */
-  base: number;
-  params: number;
-  results: number;
-  /** Does a branch go to this block's end? */
-  targeted: boolean;
-  /** Was the code before the block alive? */
-  alive: boolean;
-}
+/** A function without loops and calls that costs no more than this need not look at the counter: its caller does. */
+const UNTESTED_FUEL = 256;
+/** How much more often code runs for each loop around it: a guess that only speed depends on. */
+const LOOP_WEIGHT = 10;
 
-export interface FunctionPlan {
-  readonly entryCost: number;
-  readonly insertions: readonly Insertion[];
-  readonly calls: boolean;
-  /** Highest operand stack. */
-  readonly height: number;
-}
+const GET = 0x20;
+const SET = 0x21;
+const TEE = 0x22;
+const GLOBAL_GET = 0x23;
+const GLOBAL_SET = 0x24;
+const I64 = 0x7e;
+const I64_CONST = 0x42;
+const I64_LT_S = 0x53;
+const I64_ADD = 0x7c;
+const I64_SUB = 0x7d;
+const I64_OR = 0x84;
+const VOID = 0x40;
 
 /**
- * Finds the basic blocks of a function with what each costs, and its highest operand stack. A block is charged as a
- * whole when it is entered; only function entries and loop heads test the counter, since code between them ends by
- * itself.
+ * Would the fuel better be kept in a local? Then a charge touches no memory, but the local is written back before each
+ * call and read again after it.
  */
-export function planFunction(
-  body: FunctionBody,
-  type: FunctionType,
-  types: readonly FunctionType[],
-  typeOf: readonly number[],
-): FunctionPlan {
-  const code = new Reader(body.code.bytes, body.code.at, body.code.end);
-  const insertions: Insertion[] = [];
-  const entry: Insertion = { at: code.at, kind: 'segment', cost: PRICES.entry + (body.locals >>> PRICES.localsShift) };
-  const frames: Frame[] = [
-    { opcode: OPCODE.block, base: 0, params: 0, results: type.results.length, targeted: true, alive: true },
-  ];
-  const instruction = newInstruction();
-  let segment = entry;
-  let alive = true;
-  let height = 0;
-  let highest = 0;
-  let calls = false;
-
-  const begin = (kind: 'segment' | 'loop'): void => {
-    alive = true;
-    segment = { at: code.at, kind, cost: 0 };
-    insertions.push(segment);
-  };
-  const target = (label: number): void => {
-    const frame = frames[frames.length - 1 - label];
-    if (frame === undefined) return refuse('malformed', `label ${label} does not exist`);
-    if (frame.opcode !== OPCODE.loop) frame.targeted = true;
-  };
-  const dead = (): void => {
-    alive = false;
-    height = frames[frames.length - 1]!.base;
-  };
-
-  while (!code.done) {
-    const start = code.at;
-    readInstruction(code, instruction);
-    const { opcode } = instruction;
-    if (alive) segment.cost += instruction.price;
-    height += instruction.delta;
-    switch (opcode) {
-      case OPCODE.block:
-      case OPCODE.loop:
-      case OPCODE.if: {
-        const { params, results } = blockArity(instruction.index, types);
-        if (frames.length > CEILINGS.nesting) refuse('limit', `blocks nested over ${CEILINGS.nesting} deep`);
-        frames.push({ opcode, base: Math.max(0, height - params), params, results, targeted: false, alive });
-        if (opcode === OPCODE.loop && alive) begin('loop');
-        if (opcode === OPCODE.if && alive) begin('segment');
-        break;
-      }
-      case OPCODE.else: {
-        const frame = frames[frames.length - 1]!;
-        frame.opcode = OPCODE.else;
-        height = frame.base + frame.params;
-        if (frame.alive) begin('segment');
-        break;
-      }
-      case OPCODE.end: {
-        const frame = frames.pop();
-        if (frame === undefined) return refuse('malformed', 'code after the last end');
-        height = frame.base + frame.results;
-        if (frames.length === 0) break;
-        const joins = frame.targeted || frame.opcode === OPCODE.if || frame.opcode === OPCODE.else;
-        if (frame.alive && (joins || (frame.opcode === OPCODE.loop && alive))) begin('segment');
-        break;
-      }
-      case OPCODE.br:
-        target(instruction.index);
-        dead();
-        break;
-      case OPCODE.brIf:
-        target(instruction.index);
-        if (alive) begin('segment');
-        break;
-      case OPCODE.brTable:
-        for (const label of instruction.labels) target(label);
-        dead();
-        break;
-      case OPCODE.return:
-        insertions.push({ at: start, kind: 'return', cost: frames.length - 1 });
-        dead();
-        break;
-      case OPCODE.unreachable:
-        dead();
-        break;
-      case OPCODE.call:
-      case OPCODE.callIndirect: {
-        calls = true;
-        const callee = types[opcode === OPCODE.call ? (typeOf[instruction.index] ?? -1) : instruction.index];
-        if (callee === undefined) return refuse('malformed', `call of an unknown function ${instruction.index}`);
-        height += callee.results.length - callee.params.length;
-        break;
-      }
-      case OPCODE.memoryGrow:
-        insertions.push({ at: start, kind: 'size', cost: 0 });
-        break;
-      case OPCODE.misc: {
-        const unit = SIZED_MISC.get(instruction.sub);
-        if (unit !== undefined) insertions.push({ at: start, kind: 'size', cost: unit === 'bytes' ? 1 : 2 });
-        break;
-      }
-    }
-    height = Math.max(height, frames.at(-1)?.base ?? 0);
-    if (alive && height > highest) highest = height;
+function prefersLocal({ insertions }: FunctionPlan): boolean {
+  let charges = 0;
+  let exchanges = 1;
+  for (const { kind, depth } of insertions) {
+    const weight = LOOP_WEIGHT ** Math.min(depth, 6);
+    if (kind === 'call' || kind === 'size') exchanges += weight;
+    else if (kind !== 'called' && kind !== 'return') charges += weight;
   }
-  if (frames.length > 0) refuse('malformed', 'a function without its end');
-  return { entryCost: entry.cost, insertions, calls, height: highest };
-}
-
-function blockArity(index: number, types: readonly FunctionType[]): { params: number; results: number } {
-  if (index === BLOCK_VOID) return { params: 0, results: 0 };
-  if (index === BLOCK_ONE) return { params: 0, results: 1 };
-  const type = types[index];
-  if (type === undefined) return refuse('malformed', `block type ${index} does not exist`);
-  return { params: type.params.length, results: type.results.length };
-}
-
-/** `counter -= cost`. */
-function subtract(out: ByteWriter, counter: number, cost: number): void {
-  out.byte(0x23).unsigned(counter).byte(0x42).signed(cost).byte(0x7d).byte(0x24).unsigned(counter);
-}
-
-/** Traps where one of the counters is below zero. */
-function check(out: ByteWriter, counters: readonly number[]): void {
-  out.byte(0x23).unsigned(counters[0]!);
-  for (const other of counters.slice(1)) out.byte(0x23).unsigned(other).byte(0x84);
-  out.raw([0x42, 0, 0x53, 0x04, 0x40, 0x00, 0x0b]);
+  return charges > exchanges;
 }
 
 /**
- * Writes the metered body of one function. A function that calls others counts its frame: it is wrapped in a block to
- * whose end `return` branches, so that the depth is given back on every way out. A frame of many slots counts as
- * several, so that the same depth limit bounds the native stack of every engine.
+ * Writes the metered body of one function.
+ *
+ * Fuel is tested where a function begins and at the head of each loop; what lies between ends by itself. It is kept in
+ * the global, or for functions in whose loops it is charged in a local.
+ *
+ * Depth: the global holds what is left for whoever is called. A function that calls keeps its own rest in a local and
+ * puts it there before each call, so that nothing is to be given back on the way out. A frame of many slots counts as
+ * several, so that the same limit bounds the native stack of every engine.
+ *
+ * At a trap of the guard's own the counter that ran out is below zero in its global. At any other trap the globals may
+ * hold what was left a while ago.
  */
-export function meterFunction(
-  out: ByteWriter,
-  body: FunctionBody,
-  type: FunctionType,
-  plan: FunctionPlan,
-  counters: Counters,
-): void {
-  const weight = 1 + Math.floor((type.params.length + body.locals + plan.height) / SLOTS_PER_FRAME);
-  const framed = plan.calls || weight > 1;
+export function meterFunction(out: ByteWriter, { body, type, plan, exported }: MeteredFunction, to: Counters): void {
+  const own = type.params.length + body.locals;
+  const weight = 1 + Math.floor((own + plan.height) / SLOTS_PER_FRAME);
+  const counted = plan.calls || weight > 1;
+  const tested = counted || plan.bound > UNTESTED_FUEL;
+  const local = tested && prefersLocal(plan);
+  const fuel = own;
+  const depth = own + 1;
+  const restores = exported && plan.calls;
+  const wrapped = local || restores;
   const bytes = body.code.bytes;
-  out.raw(body.declarations);
-  subtract(out, counters.fuel, plan.entryCost);
-  if (framed) subtract(out, counters.depth, weight);
-  check(out, framed ? [counters.fuel, counters.depth] : [counters.fuel]);
-  if (framed) writeBlock(out, type.results, counters);
+
+  /** Leaves the fuel on the stack. */
+  const load = (): ByteWriter => (local ? out.byte(GET).unsigned(fuel) : out.byte(GLOBAL_GET).unsigned(to.fuel));
+  const flush = (): void => {
+    if (local) out.byte(GET).unsigned(fuel).byte(GLOBAL_SET).unsigned(to.fuel);
+  };
+  const reload = (): void => {
+    if (local) out.byte(GLOBAL_GET).unsigned(to.fuel).byte(SET).unsigned(fuel);
+  };
+  const charge = (cost: number): void => {
+    if (cost === 0) return;
+    load().byte(I64_CONST).signed(cost).byte(I64_SUB);
+    if (local) out.byte(SET).unsigned(fuel);
+    else out.byte(GLOBAL_SET).unsigned(to.fuel);
+  };
+  /** Traps where the i64 on the stack is below zero. */
+  const trapBelowZero = (withDepth: boolean): void => {
+    out.raw([I64_CONST, 0, I64_LT_S, OPCODE.if, VOID]);
+    flush();
+    if (withDepth) out.byte(GET).unsigned(depth).byte(GLOBAL_SET).unsigned(to.depth);
+    out.byte(OPCODE.unreachable).byte(OPCODE.end);
+  };
+
+  out
+    .unsigned(body.groups + 1)
+    .raw(body.declarations)
+    .unsigned(2)
+    .byte(I64);
+  enter();
+  if (wrapped) writeBlock(out, type.results, to);
   let from = body.code.at;
-  for (const { at, kind, cost } of plan.insertions) {
-    if ((kind === 'segment' && cost === 0) || (kind === 'return' && !framed)) continue;
-    out.raw(bytes.subarray(from, at));
-    from = at;
-    if (kind === 'return') {
-      out.byte(OPCODE.br).unsigned(cost);
-      from = at + 1;
-    } else if (kind === 'size') {
-      const { pages, bytes: perByte, elements } = counters.charge;
-      out.byte(OPCODE.call).unsigned([pages, perByte, elements][cost]!);
-    } else {
-      subtract(out, counters.fuel, cost);
-      if (kind === 'loop') check(out, [counters.fuel]);
+  for (const insertion of plan.insertions) {
+    out.raw(bytes.subarray(from, insertion.at));
+    from = insertion.at;
+    switch (insertion.kind) {
+      case 'node':
+        charge(insertion.cost);
+        break;
+      case 'loop':
+        charge(insertion.cost);
+        load();
+        trapBelowZero(false);
+        break;
+      case 'else':
+        out.byte(OPCODE.else);
+        charge(insertion.cost);
+        break;
+      case 'taken': {
+        const branch = new Reader(bytes, from + 1);
+        const label = branch.u32();
+        out.byte(OPCODE.if).byte(VOID);
+        charge(insertion.cost);
+        out
+          .byte(OPCODE.br)
+          .unsigned(label + 1)
+          .byte(OPCODE.end);
+        from = branch.at;
+        break;
+      }
+      case 'return':
+        if (!wrapped) break;
+        out.byte(OPCODE.br).unsigned(insertion.label);
+        from++;
+        break;
+      case 'size':
+        flush();
+        out.byte(OPCODE.call).unsigned(to.charge[insertion.unit]);
+        reload();
+        break;
+      case 'call':
+        flush();
+        out.byte(GET).unsigned(depth).byte(GLOBAL_SET).unsigned(to.depth);
+        break;
+      case 'called':
+        reload();
+        break;
     }
   }
   out.raw(bytes.subarray(from, body.code.end));
-  if (framed) {
-    subtract(out, counters.depth, -weight);
+  if (wrapped) {
+    flush();
+    if (restores) {
+      out.byte(GET).unsigned(depth).byte(I64_CONST).signed(weight).byte(I64_ADD);
+      out.byte(GLOBAL_SET).unsigned(to.depth);
+    }
     out.byte(OPCODE.end);
+  }
+
+  function enter(): void {
+    if (!tested) return charge(plan.entry);
+    out.byte(GLOBAL_GET).unsigned(to.fuel).byte(I64_CONST).signed(plan.entry).byte(I64_SUB).byte(TEE).unsigned(fuel);
+    if (!local) out.byte(GLOBAL_SET).unsigned(to.fuel).byte(GET).unsigned(fuel);
+    if (counted) {
+      out.byte(GLOBAL_GET).unsigned(to.depth).byte(I64_CONST).signed(weight).byte(I64_SUB).byte(TEE).unsigned(depth);
+      out.byte(I64_OR);
+    }
+    trapBelowZero(counted);
   }
 }
 
 function writeBlock(out: ByteWriter, results: readonly number[], counters: Counters): void {
   out.byte(OPCODE.block);
-  if (results.length === 0) out.byte(0x40);
+  if (results.length === 0) out.byte(VOID);
   else if (results.length === 1) out.byte(results[0]!);
   else out.signed(counters.resultType(results));
 }

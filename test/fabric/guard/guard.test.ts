@@ -11,7 +11,8 @@ import { PRICES } from '../../../src/fabric/guard/prices.ts';
 import { createMemories } from '../../../src/fabric/v8/memory.ts';
 import { classify } from '../../../src/fabric/v8/traps.ts';
 import { answering } from '../agents.ts';
-import { randomModule } from './programs.ts';
+import { USED, meterEachInstruction } from './oracle.ts';
+import { randomModule, randomSpec } from './programs.ts';
 
 type Exports = Record<string, CallableFunction> & { memory?: WebAssembly.Memory };
 interface Run {
@@ -81,7 +82,25 @@ describe('fabric/guard', () => {
     assert.ok(fuels.size > 100, `${fuels.size} different amounts of fuel`);
   });
 
-  it('stops at the first block that the fuel does not cover', () => {
+  it('charges to the unit what counting each instruction by itself gives, and exactly so much is enough', () => {
+    let ended = 0;
+    for (let index = 0; index < 400; index++) {
+      const spec = randomSpec(stream('guard', 1, index, 'program'));
+      const counted = exportsOf(encodeModule(meterEachInstruction(spec))) as Exports &
+        Record<string, WebAssembly.Global>;
+      const { result } = call(counted, 'run', 1, 2);
+      if (typeof result === 'string') continue;
+      ended++;
+      const original = encodeModule(spec);
+      const used = Number(counted[USED]!.value as bigint);
+      assert.deepEqual({ ...metered(original, 'run', [1, 2], used), memory: '' }, { result, fuel: used, memory: '' });
+      const short = metered(original, 'run', [1, 2], used - 1);
+      assert.ok(short.fuel >= used, `program ${index} ends with ${used - 1} of ${used} units`);
+    }
+    assert.ok(ended > 150, `${ended} programs ended without a trap`);
+  });
+
+  it('stops soon after the fuel is used up', () => {
     for (let index = 0; index < 60; index++) {
       const original = randomModule(stream('guard', 1, index, 'program'));
       const whole = metered(original, 'run', [1, 2]);

@@ -1,6 +1,7 @@
 import type { Stream } from '../../../src/core/random/random.ts';
 import { Code, I32, I64 } from '../../../src/core/wasm/code.ts';
 import { encodeModule } from '../../../src/core/wasm/encoder.ts';
+import type { ModuleSpec } from '../../../src/core/wasm/encoder.ts';
 
 /** Locals of every generated function: two parameters, three scratch, one loop counter per nesting level. */
 const SCRATCH = 5;
@@ -31,7 +32,7 @@ class Program {
   }
 
   build(): Code {
-    this.#statements(0, 0);
+    this.#statements([], 0);
     this.#value();
     return this.#code;
   }
@@ -58,51 +59,94 @@ class Program {
     this.#code.i32(this.#random.chance(0.95) ? 0xffff : 0x1ffff).op('i32_and');
   }
 
-  #statements(labels: number, loops: number): void {
+  /** `labels`, innermost first: of a loop its counter, of a block nothing. */
+  #statements(labels: readonly (number | undefined)[], loops: number): void {
     for (let left = 1 + this.#random.integer(4); left > 0 && this.#budget > 0; left--) this.#statement(labels, loops);
   }
 
-  #statement(labels: number, loops: number): void {
+  /** A branch, or one that depends on a value; back to a loop only as long as its counter lasts. */
+  #branch(labels: readonly (number | undefined)[]): void {
+    const code = this.#code;
+    const label = this.#random.integer(labels.length + 1);
+    const counter = labels[label];
+    if (label === labels.length) {
+      // The function's own label takes its result.
+      this.#value();
+      this.#value();
+      code.brIf(label).op('drop');
+    } else if (counter !== undefined) {
+      code.get(counter).i32(1).op('i32_sub').tee(counter).i32(0).op('i32_gt_s');
+      if (this.#random.chance(0.5)) code.brIf(label);
+      else
+        code
+          .if()
+          .br(label + 1)
+          .end();
+    } else {
+      this.#value();
+      if (this.#random.chance(0.7)) code.brIf(label);
+      else
+        code
+          .if()
+          .br(label + 1)
+          .end();
+    }
+  }
+
+  /** A loop of at most a few rounds, tested at its end or at its head. */
+  #loop(labels: readonly (number | undefined)[], loops: number): void {
+    if (loops === MAX_LOOPS) return;
+    const code = this.#code;
+    const counter = SCRATCH + loops;
+    code
+      .i32(1 + this.#random.integer(6))
+      .set(counter)
+      .loop();
+    if (this.#random.chance(0.5)) {
+      this.#statements([counter, ...labels], loops + 1);
+      code.get(counter).i32(1).op('i32_sub').tee(counter).i32(0).op('i32_gt_s').brIf(0).end();
+    } else {
+      code.get(counter).i32(0).op('i32_gt_s').if();
+      code.get(counter).i32(1).op('i32_sub').set(counter);
+      this.#statements([undefined, counter, ...labels], loops + 1);
+      code.br(1).end().end();
+    }
+  }
+
+  #statement(labels: readonly (number | undefined)[], loops: number): void {
     this.#budget--;
     const code = this.#code;
-    switch (this.#random.integer(12)) {
+    const inner = [undefined, ...labels];
+    switch (this.#random.integer(14)) {
       case 0:
         code.block();
-        this.#statements(labels + 1, loops);
+        this.#statements(inner, loops);
         code.end();
         return;
       case 1:
+      case 12:
         this.#value();
         code.if();
-        this.#statements(labels + 1, loops);
+        this.#statements(inner, loops);
         if (this.#random.chance(0.5)) {
           code.else();
-          this.#statements(labels + 1, loops);
+          this.#statements(inner, loops);
         }
         code.end();
         return;
-      case 2: {
-        if (loops === MAX_LOOPS) return;
-        const counter = SCRATCH + loops;
-        code
-          .i32(1 + this.#random.integer(6))
-          .set(counter)
-          .loop();
-        // Branches inside go to labels above the loop or to blocks within: only the counted one repeats it.
-        this.#statements(0, loops + 1);
-        code.get(counter).i32(1).op('i32_sub').tee(counter).brIf(0).end();
+      case 2:
+        this.#loop(labels, loops);
         return;
-      }
       case 3:
-        if (labels === 0) return;
-        this.#value();
-        code.brIf(this.#random.integer(labels));
+      case 13:
+        this.#branch(labels);
         return;
       case 4:
-        if (labels === 0) return;
-        code.block();
+        code.block().block();
         this.#value();
-        code.raw([0x0e, 1, 0, 1]).end();
+        code.raw([0x0e, 2, 0, 1, 0]).end();
+        this.#statements(inner, loops);
+        code.end();
         return;
       case 5:
         this.#address();
@@ -144,9 +188,11 @@ class Program {
 }
 
 /** A module of four such functions, each of which calls only earlier ones; the last is exported as `run`. */
-export function randomModule(random: Stream): Uint8Array<ArrayBuffer> {
+export const randomModule = (random: Stream): Uint8Array<ArrayBuffer> => encodeModule(randomSpec(random));
+
+export function randomSpec(random: Stream): ModuleSpec {
   const names = [undefined, undefined, undefined, 'run'];
-  return encodeModule({
+  return {
     functions: names.map((name, self) => ({
       params: [I32, I32],
       results: [I32],
@@ -157,5 +203,5 @@ export function randomModule(random: Stream): Uint8Array<ArrayBuffer> {
     memory: { min: 1, max: 4, export: 'memory' },
     globals: [{ type: I64, mutable: true, init: new Code().i64(1) }],
     data: [{ offset: 16, bytes: [1, 2, 3, 4, 5, 6, 7, 8] }],
-  });
+  };
 }

@@ -107,6 +107,13 @@ describe('fabric/v8 engine', () => {
     assert.ok(!none.ok && none.trap === 'out-of-fuel' && none.fuel === 10);
   });
 
+  it('takes all the fuel of a step that traps, and what it used of one whose answer is refused', () => {
+    const trapping = engineOf(agentModule({ step: new Code().op('unreachable') })).step(EMPTY, start(), 1e6);
+    assert.ok(!trapping.ok && trapping.trap === 'unreachable' && trapping.fuel === 1e6);
+    const refused = engineOf(agentModule({ step: new Code().i32(-4) })).step(EMPTY, start(), 1e6);
+    assert.ok(!refused.ok && refused.trap === 'bad-outcome' && refused.fuel < 10_000);
+  });
+
   it('runs more than 1,000 small steps a second, even on a busy machine', () => {
     const agent = engineOf(answering('{"label":"ham"}'));
     const event = start('{"text":"hello"}', [1, 2, 3]);
