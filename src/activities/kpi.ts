@@ -5,7 +5,6 @@ import { consume, untilResolved, type Consumed } from './stream.ts';
 
 export interface StreamStep {
   consumedTo: number;
-  watermark: number;
   /** An alarm that this step raised. */
   drift?: { ordinal: number; text: string };
   text: string;
@@ -40,7 +39,7 @@ export function createKpiActivities({ stores }: ActivityDeps): KpiActivities {
         const before = (await stores.kpi.monitor(project, taskType))?.consumedTo ?? 0;
         const alarmsBefore = (await stores.kpi.driftEvents(project, taskType)).length;
         await untilResolved(stores, project, taskType, before, waitMs, signal);
-        const { consumedTo, watermark, document } = await consumeAlong(project, taskType, signal);
+        const { consumedTo, document } = await consumeAlong(project, taskType, signal);
         const alarms = await stores.kpi.driftEvents(project, taskType);
         const latest = alarms.length > alarmsBefore ? alarms.at(-1) : undefined;
         const verdict = document.drift === null ? undefined : driftVerdict(document.drift);
@@ -52,7 +51,6 @@ export function createKpiActivities({ stores }: ActivityDeps): KpiActivities {
               : `no drift (p ${verdict.pValue.toPrecision(2)})`;
         return {
           consumedTo,
-          watermark,
           text: `${consumedTo} tasks followed; ${state}`,
           ...(latest === undefined
             ? {}

@@ -18,7 +18,6 @@ import { whileWaiting } from '../telemetry/metrics.ts';
 const CHUNK = 500;
 export interface Consumed {
   consumedTo: number;
-  watermark: number;
   drift?: { ordinal: number; text: string };
   document: MonitorDocument;
 }
@@ -34,9 +33,8 @@ export async function consume(stores: Stores, project: string, taskType: string)
     const monitor = await stores.kpi.monitor(project, taskType);
     const consumedTo = monitor?.consumedTo ?? 0;
     const document = (monitor?.state as MonitorDocument | undefined) ?? createMonitor();
-    const watermark = await stores.tasks.watermark(project, taskType);
-    if (watermark <= consumedTo) return { consumedTo, watermark, document, ...(drift === undefined ? {} : { drift }) };
-    const to = Math.min(watermark, consumedTo + CHUNK);
+    const to = await stores.tasks.watermark(project, taskType, { from: consumedTo, limit: CHUNK });
+    if (to <= consumedTo) return { consumedTo, document, ...(drift === undefined ? {} : { drift }) };
     // Windows are computed anew from their rows, so that renewing one twice changes nothing.
     const windowFrom = Math.floor(consumedTo / WINDOW) * WINDOW;
     const inWindows = await streamExecutions(stores, project, taskType, windowFrom, to);

@@ -30,7 +30,7 @@ export const taskInput = z.strictObject({
 export const taskBatchInput = z.strictObject({
   project,
   batchId: z.string().min(1),
-  shardSize: z.number().int().min(1).max(5000).default(250),
+  shardSize: z.number().int().min(1).max(5000).default(1000),
   /** Shards in flight at a time. */
   window: z.number().int().min(1).max(64).default(2),
   /** Carried across continue-as-new: the first ordinal that no shard has taken yet. */

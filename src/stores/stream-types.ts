@@ -111,8 +111,11 @@ export interface TasksRepository {
   counts(project: string, taskType: string): Promise<Record<TaskState, number>>;
   /** The ordinal the next task will get: the number of tasks admitted. */
   nextOrdinal(project: string, taskType: string): Promise<number>;
-  /** The highest ordinal below which every task is resolved. Never falls. */
-  watermark(project: string, taskType: string): Promise<number>;
+  /**
+   * The highest ordinal below which every task is resolved. Never falls. Looked for upwards of `from`, below which everything is
+   * known to be resolved, and no further than `limit` tasks.
+   */
+  watermark(project: string, taskType: string, options?: { from?: number; limit?: number }): Promise<number>;
   /** Records, as an event, that the feedback deadline of overdue tasks has passed. Returns how many. */
   expireFeedback(now: Date): Promise<number>;
 }

@@ -93,15 +93,18 @@ export function createTasks(db: Database): TasksRepository {
       return rows[0]?.next ?? 0;
     },
 
-    async watermark(project, taskType) {
-      const rows = await db.query<{ watermark: number | null }>(
-        `SELECT coalesce(
-           (SELECT ordinal FROM tasks WHERE project = $1 AND task_type = $2 AND NOT resolved ORDER BY ordinal LIMIT 1),
-           (SELECT next_ordinal FROM streams WHERE project = $1 AND task_type = $2),
-           0) AS watermark ORDER BY 1`,
-        [project, taskType],
+    async watermark(project, taskType, { from = 0, limit } = {}) {
+      const end = limit === undefined ? Number.MAX_SAFE_INTEGER : from + limit;
+      const rows = await db.query<{ watermark: number }>(
+        `SELECT least(
+           (SELECT ordinal FROM tasks
+            WHERE project = $1 AND task_type = $2 AND ordinal >= $3 AND ordinal < $4 AND NOT resolved
+            ORDER BY ordinal LIMIT 1),
+           coalesce((SELECT next_ordinal FROM streams WHERE project = $1 AND task_type = $2), 0),
+           $4::bigint) AS watermark ORDER BY 1`,
+        [project, taskType, from, end],
       );
-      return rows[0]?.watermark ?? 0;
+      return rows[0]!.watermark;
     },
 
     expireFeedback(now) {

@@ -110,6 +110,8 @@ describe('stores: results', () => {
           const watermark = await stores.tasks.watermark(inside, TYPE);
           assert.equal(watermark, open?.ordinal ?? tasks.length);
           assert.ok(watermark >= before);
+          const near = await stores.tasks.watermark(inside, TYPE, { from: before, limit: 2 });
+          assert.equal(near, Math.min(watermark, before + 2));
           before = watermark;
         }
       }),
