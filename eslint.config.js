@@ -30,7 +30,7 @@ const BAN_CLOCKS = [
 ];
 
 export default tseslint.config(
-  { ignores: ['node_modules/**', 'coverage/**', 'dist/**', '.chimera/**', 'infra/**'] },
+  { ignores: ['node_modules/**', 'coverage/**', 'dist/**', '.chimera/**', 'infra/**', 'templates/**'] },
   ...tseslint.configs.recommended,
   {
     files: ['**/*.ts'],

@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { flagName, SETTINGS } from '../config/settings.ts';
+import { addAgentSdkCommands } from './commands/agent.ts';
 import { addAgentCommands } from './commands/agents.ts';
 import { addAuditCommands } from './commands/audit.ts';
 import { addCycleCommands } from './commands/cycles.ts';
@@ -48,6 +49,7 @@ export function createProgram(session: Session): Command {
   addTaskCommands(program, session);
   addTaskTypeCommands(program, session);
   addAgentCommands(program, session);
+  addAgentSdkCommands(program, session);
   addCycleCommands(program, session);
   addAuditCommands(program, session);
   addVerifyCommand(program, session);

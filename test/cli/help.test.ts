@@ -26,6 +26,10 @@ describe('cli: help and exit codes', () => {
   it('has the commands that were promised', () => {
     const leaves = commands.filter(([, command]) => command.commands.length === 0).map(([path]) => path.join(' '));
     assert.deepEqual(leaves.sort(), [
+      'agent build',
+      'agent new',
+      'agent publish',
+      'agent test',
       'agents list',
       'agents show',
       'apply',
