@@ -46,21 +46,30 @@ export interface CycleActivities {
     seed: string;
     force: boolean;
     minimumExamples: number;
+    /** The workflow that asks, and its run: a run has one cycle. */
     startedBy: string;
+    run: string;
   }): Promise<CycleDecision>;
   reportCycle(input: CycleReportInput & { outcome: CycleResult['outcome']; text: string }): Promise<CycleResult>;
   closeCycle(input: { project: string; cycle: string; status: 'failed' | 'cancelled'; text: string }): Promise<void>;
 }
 
+/** What the record of a cycle says of its beginning: a retry, later in the stream, goes on with that. */
+function begunAs({ uptoOrdinal, reason }: JsonObject): Pick<CycleDecision, 'uptoOrdinal' | 'reason'> {
+  return { uptoOrdinal: Number(uptoOrdinal), reason: String(reason) };
+}
+
 /** New data is a reason once it is this share of what the last dataset was cut from. */
 const NEW_DATA_SHARE = 0.2;
 
-export function createCycleActivities({ stores }: ActivityDeps): CycleActivities {
+export function createCycleActivities({ stores }: Pick<ActivityDeps, 'stores'>): CycleActivities {
   return {
-    async decideCycle({ project, taskType, seed, force, minimumExamples, startedBy }) {
+    async decideCycle({ project, taskType, seed, force, minimumExamples, startedBy, run }) {
       await stores.taskTypes.require(project, taskType);
       const deployment = await stores.deployments.current(project, taskType);
       if (deployment === undefined) throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'deployment', name: taskType });
+      const begun = (await stores.cycles.list(project, { taskType })).find(({ document }) => document.run === run);
+      if (begun !== undefined) return { id: begun.id, act: true, ...begunAs(begun.document) };
       const { consumedTo } = await consume(stores, project, taskType);
       const last = await stores.datasets.latest(project, taskType);
       const lastEnd = last?.uptoOrdinal ?? 0;
@@ -77,12 +86,12 @@ export function createCycleActivities({ stores }: ActivityDeps): CycleActivities
             ? `new data: ${fresh.length} examples since ordinal ${lastEnd}`
             : `no drift, and only ${fresh.length} new examples since ordinal ${lastEnd}`;
       const act = force || (drift !== undefined && fresh.length > 0) || enough;
-      // The same stream asked the same question is the same cycle: a retry finds what it made.
+      // The same stream asked the same question is the same cycle, in whichever stack.
       const id = hashOf({ project, taskType, seed, upto: consumedTo, champion: deployment.champion }).slice(0, 16);
       if (act) {
         await stores.cycles.put(
           project,
-          { id, taskType, status: 'running', log: reason, document: { startedBy, uptoOrdinal: consumedTo, reason } },
+          { id, taskType, status: 'running', log: reason, document: { startedBy, run, uptoOrdinal: consumedTo, reason } },
           { type: 'cycle.started', actor: startedBy, subject: id, details: { reason, uptoOrdinal: consumedTo } },
         );
         failpoint('cycle.started');

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { closeSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -183,7 +183,10 @@ class Worker {
   }
 
   #failure(why: string, from: number): ChimeraError {
-    const tail = readFileSync(this.#log).subarray(from).toString('utf8').trim().split('\n').slice(-15).join('\n');
+    // The log may be gone with its folder; what is to be said of the worker is said even so.
+    const tail = existsSync(this.#log)
+      ? readFileSync(this.#log).subarray(from).toString('utf8').trim().split('\n').slice(-15).join('\n')
+      : '';
     return new ChimeraError('CHIMERA_SETUP', { what: `worker ${this.#number}`, why: `${why}${tail && `:\n${tail}`}` });
   }
 }

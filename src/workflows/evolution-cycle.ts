@@ -38,6 +38,7 @@ export const evolutionCycleWorkflow = defineWorkflow(
       force: input.force,
       minimumExamples: input.minimumExamples,
       startedBy: workflowInfo().workflowId,
+      run: workflowInfo().runId,
     });
     story.tell(cycle.reason);
     if (!cycle.act) {

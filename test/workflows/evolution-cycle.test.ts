@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { CycleResult } from '../../src/activities/cycle.ts';
+import { createCycleActivities, type CycleResult } from '../../src/activities/cycle.ts';
 import { workflowId } from '../../src/contracts/names.ts';
 import { attributesOf, failureOf, sharedPlatform, stateText, until, type TestPlatform } from '../helpers/platform.ts';
 import { NEVER, notes, openScene, RIGHT, type Scene } from './scene.ts';
@@ -45,6 +45,21 @@ describe('evolutionCycleWorkflow', function () {
     const [record] = await platform.stores.cycles.list(scene.project);
     assert.equal(record?.status, 'failed');
     assert.match(record.log, /12 tasks .*show the right answer, 60 are needed/);
+  });
+
+  it('is one cycle for one run, whatever came in before a decision was asked for again', async () => {
+    const scene = await openScene(platform, RIGHT);
+    await scene.serve('first', notes(30));
+    const { decideCycle } = createCycleActivities(platform);
+    const ask = (run: string) =>
+      decideCycle({ ...scene.subject, seed: 's', force: true, minimumExamples: 20, startedBy: 'somebody', run });
+    const first = await ask('run-1');
+    await scene.serve('second', notes(10, { from: 30 }));
+    assert.deepEqual(await ask('run-1'), first);
+    assert.equal((await platform.stores.cycles.list(scene.project)).length, 1);
+    const next = await ask('run-2');
+    assert.equal(next.uptoOrdinal, 40);
+    assert.notEqual(next.id, first.id);
   });
 
   it('curates, trains, evolves, judges, proves the challenger on live traffic, and reports', async () => {
