@@ -91,7 +91,13 @@ export function createCycleActivities({ stores }: Pick<ActivityDeps, 'stores'>):
       if (act) {
         await stores.cycles.put(
           project,
-          { id, taskType, status: 'running', log: reason, document: { startedBy, run, uptoOrdinal: consumedTo, reason } },
+          {
+            id,
+            taskType,
+            status: 'running',
+            log: reason,
+            document: { startedBy, run, uptoOrdinal: consumedTo, reason },
+          },
           { type: 'cycle.started', actor: startedBy, subject: id, details: { reason, uptoOrdinal: consumedTo } },
         );
         failpoint('cycle.started');
