@@ -46,7 +46,7 @@ caption{text-align:left;color:var(--soft);font-size:.88rem;padding-bottom:.4rem}
 th,td{padding:.5rem .9rem .5rem 0;text-align:right;border-bottom:1px solid var(--rule);vertical-align:baseline;white-space:nowrap}
 th:first-child,td:first-child,.text{text-align:left}td.text,th.text{white-space:normal;padding-left:1.2rem}
 figure+.scroll{margin-top:1.4rem}
-thead th{color:var(--soft);font-weight:500;font-size:.82rem;border-bottom:1px solid var(--ink)}
+thead th{white-space:normal;vertical-align:bottom;color:var(--soft);font-weight:500;font-size:.82rem;border-bottom:1px solid var(--ink)}
 tbody th{font-weight:600}tr.chosen{background:var(--wash)}td small{display:block;color:var(--soft);font-size:.78rem}
 th:last-child,td:last-child{padding-right:.2rem}
 .confusion{width:auto;min-width:13.5rem}.confusion th,.confusion td{text-align:center;padding:.5rem .8rem}.confusion td b{display:block;font-size:1.05rem}
