@@ -1,5 +1,6 @@
 import type { ByteWriter } from '../../core/wasm/bytes.ts';
 import type { FunctionBody, FunctionType } from './module.ts';
+import { FORMS, writeCanonical } from './nan.ts';
 import { OPCODE } from './opcodes.ts';
 import type { FunctionPlan, SizeUnit } from './plan.ts';
 import { SLOTS_PER_FRAME } from './prices.ts';
@@ -54,7 +55,7 @@ function prefersLocal({ insertions }: FunctionPlan): boolean {
   for (const { kind, depth } of insertions) {
     const weight = LOOP_WEIGHT ** Math.min(depth, 6);
     if (kind === 'call' || kind === 'size') exchanges += weight;
-    else if (kind !== 'called' && kind !== 'return') charges += weight;
+    else if (kind !== 'called' && kind !== 'return' && kind !== 'canonical') charges += weight;
   }
   return charges > exchanges;
 }
@@ -106,11 +107,11 @@ export function meterFunction(out: ByteWriter, { body, type, plan, exported }: M
     out.byte(OPCODE.unreachable).byte(OPCODE.end);
   };
 
-  out
-    .unsigned(body.groups + 1)
-    .raw(body.declarations)
-    .unsigned(2)
-    .byte(I64);
+  const floats = plan.insertions.flatMap((one) => (one.kind === 'canonical' ? [FORMS[one.shape].type] : []));
+  const scratch = [...new Set(floats)];
+  out.unsigned(body.groups + 1 + scratch.length).raw(body.declarations);
+  out.unsigned(2).byte(I64);
+  for (const valueType of scratch) out.unsigned(1).byte(valueType);
   enter();
   if (wrapped) writeBlock(out, type.results, to);
   let from = body.code.at;
@@ -158,6 +159,9 @@ export function meterFunction(out: ByteWriter, { body, type, plan, exported }: M
         break;
       case 'called':
         reload();
+        break;
+      case 'canonical':
+        writeCanonical(out, insertion.shape, own + 2 + scratch.indexOf(FORMS[insertion.shape].type));
         break;
     }
   }

@@ -3,6 +3,8 @@ import type { Charge, FlowEdge, FlowNode } from './flow.ts';
 import { BLOCK_ONE, BLOCK_VOID, newInstruction, readInstruction } from './instruction.ts';
 import { CEILINGS } from './module.ts';
 import type { FunctionBody, FunctionType } from './module.ts';
+import { FloatTracker } from './nan.ts';
+import type { FloatShape } from './nan.ts';
 import { OPCODE, SIZED_MISC } from './opcodes.ts';
 import { PRICES } from './prices.ts';
 import { Reader } from './reader.ts';
@@ -17,6 +19,7 @@ export type Insertion = { readonly at: number; readonly depth: number } & (
   | { readonly kind: 'return'; readonly label: number }
   | { readonly kind: 'size'; readonly unit: SizeUnit }
   | { readonly kind: 'call' | 'called' }
+  | { readonly kind: 'canonical'; readonly shape: FloatShape }
 );
 
 export interface FunctionPlan {
@@ -49,6 +52,7 @@ interface Frame {
 /** Of insertions at one byte: what belongs to the instruction before, then charges, then what the one here needs. */
 const RANK: Readonly<Record<Insertion['kind'], number>> = {
   called: 0,
+  canonical: 0,
   node: 1,
   loop: 1,
   else: 2,
@@ -84,6 +88,7 @@ export function planFunction(
     },
   ];
   const instruction = newInstruction();
+  const floats = new FloatTracker(type.params.length);
   let node: FlowNode | undefined = entry;
   let height = 0;
   let highest = 0;
@@ -105,12 +110,20 @@ export function planFunction(
       frame.target.arrivals++;
       if (node.depth > frame.target.depth) frame.target.sealed = true;
       follow(node, frame.target, place, at);
+      floats.observe(frame.opcode === OPCODE.loop ? frame.params : frame.results);
     }
     return frame;
   };
   const dead = (): void => {
     node = undefined;
     height = frames[frames.length - 1]!.base;
+    floats.resize(height);
+  };
+
+  /** Values from here and there meet: nothing is known of them any more. */
+  const refill = (base: number, top: number): void => {
+    floats.resize(base);
+    floats.resize(top);
   };
 
   while (!code.done) {
@@ -122,6 +135,10 @@ export function planFunction(
     const frame = frames[frames.length - 1];
     if (frame === undefined) return refuse('malformed', 'code after the last end');
     const { depth } = frame;
+    if (node !== undefined) {
+      if (opcode > OPCODE.callIndirect) floats.step(instruction, code.at, depth, code.bytes);
+      else if (opcode === OPCODE.brIf || opcode === OPCODE.brTable || opcode >= OPCODE.call) floats.resize(height);
+    }
     switch (opcode) {
       case OPCODE.block:
       case OPCODE.loop:
@@ -130,6 +147,11 @@ export function planFunction(
         if (frames.length > CEILINGS.nesting) refuse('limit', `blocks nested over ${CEILINGS.nesting} deep`);
         const inner = opcode === OPCODE.loop ? depth + 1 : depth;
         const after = newNode(-1, depth);
+        if (node !== undefined) {
+          floats.resize(height);
+          floats.observe(params);
+          refill(height - params, height);
+        }
         const head = opcode === OPCODE.block ? undefined : newNode(code.at, inner, opcode === OPCODE.loop);
         const target = opcode === OPCODE.loop ? head! : after;
         const base = Math.max(0, height - params);
@@ -143,6 +165,8 @@ export function planFunction(
       case OPCODE.else: {
         frame.opcode = OPCODE.else;
         height = frame.base + frame.params;
+        if (node !== undefined) floats.observe(frame.results);
+        refill(frame.base, height);
         if (node !== undefined) frame.after.arrivals++;
         follow(node, frame.after);
         if (frame.before !== undefined) {
@@ -155,6 +179,8 @@ export function planFunction(
       case OPCODE.end: {
         frames.pop();
         height = frame.base + frame.results;
+        if (node !== undefined) floats.observe(frame.results);
+        refill(frame.base, height);
         if (frame.opcode === OPCODE.if && frame.before !== undefined) {
           frame.after.arrivals++;
           follow(frame.before, frame.after, 'else', at);
@@ -188,6 +214,7 @@ export function planFunction(
       case OPCODE.return:
         follow(node, exit);
         if (node !== undefined) insertions.push({ at, depth, kind: 'return', label: frames.length - 1 });
+        floats.observe(type.results.length);
         dead();
         break;
       case OPCODE.unreachable:
@@ -200,6 +227,8 @@ export function planFunction(
         if (callee === undefined) return refuse('malformed', `call of an unknown function ${index}`);
         height += callee.results.length - callee.params.length;
         if (node === undefined) break;
+        floats.observe(callee.params.length);
+        refill(height - callee.results.length, height);
         insertions.push({ at, depth, kind: 'call' }, { at: code.at, depth, kind: 'called' });
         break;
       }
@@ -217,6 +246,7 @@ export function planFunction(
   }
   if (frames.length > 0) refuse('malformed', 'a function without its end');
   const placed = placeCharges(nodes);
+  for (const { at, shape } of floats.finish()) insertions.push({ at, depth: 0, kind: 'canonical', shape });
   for (const { at, place, cost, depth } of placed.charges) insertions.push({ at, depth, kind: place, cost });
   insertions.sort((a, b) => a.at - b.at || RANK[a.kind] - RANK[b.kind]);
   const loops = nodes.some(({ loop, arrivals }) => loop && arrivals > 0);
