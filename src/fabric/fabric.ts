@@ -18,9 +18,10 @@ import type {
 import { LruMap } from './lru.ts';
 import { checkManifest } from './manifest.ts';
 import { SandboxPool } from './pool/pool.ts';
-import { sandboxFacts } from './pool/walls.ts';
+import { sandboxFacts } from './facts.ts';
 import type { SandboxFact } from './pool/walls.ts';
 import type { Blob } from './protocol.ts';
+import { noWasmtime } from './wasmtime/release.ts';
 
 export interface FabricOptions {
   /** Sandbox processes. Default: the processors of this machine, at most 8. */
@@ -31,6 +32,10 @@ export interface FabricOptions {
   readonly batchSize?: number;
   /** The file that a sandbox process runs; another one for tests. */
   readonly entry?: string;
+  /** Where the wasmtime library is, or will be once it was fetched: for agents whose manifest asks for that engine. */
+  readonly wasmtime?: string;
+  /** The engine of agents to which any is right. Default `v8`, which needs no library. The answers are the same. */
+  readonly engine?: 'v8' | 'wasmtime';
 }
 
 export interface CallOptions {
@@ -72,7 +77,20 @@ const RESOLVED_BYTES = 128 * 1_048_576;
 export function createFabric(options: FabricOptions): Fabric {
   const poolSize = options.poolSize ?? Math.min(8, availableParallelism());
   const entry = options.entry ?? fileURLToPath(new URL('./child/main.ts', import.meta.url));
-  const pool = new SandboxPool({ size: poolSize, entry });
+  const { wasmtime } = options;
+  /** A pool an engine: only processes that run wasmtime may load native code. Neither starts one before there is work. */
+  const pools = {
+    v8: new SandboxPool({ size: poolSize, entry }),
+    wasmtime: wasmtime === undefined ? undefined : new SandboxPool({ size: poolSize, entry, wasmtime }),
+  };
+  const poolOf = (engine: keyof typeof pools): SandboxPool => {
+    const pool = pools[engine];
+    if (pool === undefined) throw noWasmtime('nobody has said where its library is');
+    return pool;
+  };
+  /** One batch, one engine: agents to which any is right may be among those that want wasmtime. */
+  const poolFor = (manifests: readonly AgentManifest[]): SandboxPool =>
+    poolOf(manifests.some(({ engine }) => engine === 'wasmtime') ? 'wasmtime' : (options.engine ?? 'v8'));
   const resolved = new LruMap<string, Uint8Array>(RESOLVED_BYTES);
 
   const resolveBlob = async (sha256: string): Promise<Blob> => {
@@ -123,7 +141,10 @@ export function createFabric(options: FabricOptions): Fabric {
     async publish(module, manifest, sample) {
       checkManifest(manifest);
       const job = { module, manifest, ...(sample === undefined ? {} : { sample }) };
-      const report = await pool.submit({ kind: 'publish', job }, { blobs: [], deadlineMs: DEFAULT_DEADLINE_MS });
+      const report = await poolFor([manifest]).submit(
+        { kind: 'publish', job },
+        { blobs: [], deadlineMs: DEFAULT_DEADLINE_MS },
+      );
       const { sha256, smoke } = report;
       if (sample !== undefined && !smoke.ok) {
         throw new ChimeraError('CHIMERA_AGENT_REFUSED', {
@@ -135,6 +156,7 @@ export function createFabric(options: FabricOptions): Fabric {
       return { id: hashOf({ module: sha256, manifest }), manifest, ...report };
     },
     async run(job, call = {}) {
+      const pool = poolFor([job.agent.manifest]);
       const blobs = await blobsOf([job.agent]);
       const want = call.want === undefined ? {} : { want: call.want };
       const results = await sliced(job.items, options.batchSize ?? DEFAULT_BATCH, call, (items, signal) =>
@@ -143,12 +165,14 @@ export function createFabric(options: FabricOptions): Fabric {
       return results.flat();
     },
     async prepare(job, call = {}) {
+      const pool = poolFor([]);
       const results = await sliced(job.payloads, options.batchSize ?? DEFAULT_BATCH, call, (payloads, signal) =>
         pool.submit({ kind: 'prepare', job: { ...job, payloads } }, { blobs: [], ...limitsOf(call), signal }),
       );
       return results.flat();
     },
     async evaluate(job, call = {}) {
+      const pool = poolFor(job.agents.map(({ manifest }) => manifest));
       const blobs = await blobsOf(job.agents);
       const size = Math.max(1, Math.floor(EVALUATION_BATCH / Math.max(1, job.agents.length)));
       const parts = await sliced(job.items, size, call, (items, signal) =>
@@ -156,9 +180,12 @@ export function createFabric(options: FabricOptions): Fabric {
       );
       return job.agents.map((_, agent) => joinColumns(parts.map((part) => part[agent]!)));
     },
-    facts: sandboxFacts,
-    pids: () => pool.pids,
-    close: () => pool.close(),
+    facts: () => sandboxFacts(wasmtime),
+    pids: () => [...pools.v8.pids, ...(pools.wasmtime?.pids ?? [])],
+    close() {
+      pools.v8.close();
+      pools.wasmtime?.close();
+    },
   };
 }
 

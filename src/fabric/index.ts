@@ -16,6 +16,6 @@ export type {
   RunJob,
   TaskTypeRef,
 } from './jobs.ts';
-export { sandboxFacts } from './pool/walls.ts';
+export { sandboxFacts } from './facts.ts';
 export type { SandboxFact } from './pool/walls.ts';
 export { PRICE_VERSION } from './guard/prices.ts';

@@ -15,7 +15,7 @@ export function checkManifest(manifest: AgentManifest): void {
   };
   const { abi, capabilities, models, limits, engine, description } = manifest;
   expect(abi === 'chimera:agent@1', '/abi', 'must be "chimera:agent@1"');
-  expect(engine === 'any', '/engine', 'only "any" can run here: the wasmtime engine is not part of this build');
+  expect(engine === 'any' || engine === 'wasmtime', '/engine', 'must be "any" or "wasmtime"');
   expect(
     typeof description === 'string' && description.length <= MAX_DESCRIPTION,
     '/description',

@@ -11,6 +11,9 @@ import type {
   RunJob,
 } from './jobs.ts';
 
+/** The flag by which a child process is told where the wasmtime library is: then it runs agents on that. */
+export const WASMTIME_FLAG = '--wasmtime=';
+
 /** Work for a child process, sent whole: one message there, one back. */
 export type Batch =
   | { readonly kind: 'run'; readonly job: RunJob }

@@ -128,7 +128,7 @@ describe('fabric', function () {
     assert.match(published.id, /^[0-9a-f]{64}$/);
     assert.deepEqual(published.exports, ['step', 'cabi_realloc', 'memory']);
     assert.ok(published.smoke.ok);
-    const bad = { ...MANIFEST, engine: 'wasmtime' as const, models: { m: 'x' }, limits: { fuel: -1 } };
+    const bad = { ...MANIFEST, engine: 'quickest' as never, models: { m: 'x' }, limits: { fuel: -1 } };
     await assert.rejects(bench.fabric.publish(answering('1'), bad), (error: { details: { problems: unknown[] } }) => {
       assert.equal(error.details.problems.length, 3);
       return true;

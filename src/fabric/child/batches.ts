@@ -18,7 +18,6 @@ import type {
 } from '../jobs.ts';
 import { LruMap } from '../lru.ts';
 import type { PublishJob, PublishReport } from '../protocol.ts';
-import { compileForV8 } from '../v8/engine.ts';
 import { PureEffects, itemContext } from './effects.ts';
 import type { InferenceCache } from './effects.ts';
 import type { Library, ReadyAgent } from './library.ts';
@@ -119,10 +118,10 @@ export function evaluateBatch({ library, cache }: Workplace, job: EvaluationJob)
 const NO_SAMPLE: PreparedInput = { payload: {}, features: new Float64Array(0) };
 
 /** Guards a module and tries one step of it. */
-export function publishBatch(job: PublishJob): PublishReport {
+export function publishBatch({ library }: Workplace, job: PublishJob): PublishReport {
   const limits = effectiveLimits(job.manifest.limits);
   const guarded = guardModule(job.module, { memoryPages: limits.memoryPages });
-  const engine = createStepEngine(compileForV8(guarded), guarded, limits);
+  const engine = createStepEngine(library.compile(guarded), guarded, limits);
   const { payload, features } = job.sample ?? NO_SAMPLE;
   const body = { kind: 'start' as const, payload: canonicalBytes(payload), features };
   const step = engine.step(new Uint8Array(0), { turn: 0, seed: 0n, time: 0, body }, limits.fuel);

@@ -10,7 +10,7 @@ import type { GuardedModule } from '../guard/guard.ts';
 import type { AgentRef, TaskTypeRef } from '../jobs.ts';
 import { LruMap } from '../lru.ts';
 import type { Blob } from '../protocol.ts';
-import { compileForV8 } from '../v8/engine.ts';
+import type { Compile } from './compile.ts';
 import type { ChildServices, InferenceModel } from './services.ts';
 
 export interface ReadyAgent {
@@ -21,6 +21,7 @@ export interface ReadyAgent {
 
 /** Content that the parent delivered, by hash, and what was made of it. The parent says what goes. */
 export class Library {
+  readonly compile: Compile;
   readonly #services: ChildServices;
   readonly #blobs = new Map<string, Uint8Array>();
   readonly #models = new Map<string, InferenceModel>();
@@ -28,8 +29,9 @@ export class Library {
   readonly #validators = new LruMap<string, ReturnType<ChildServices['validator']>>(64);
   readonly #preparations = new LruMap<string, ReturnType<ChildServices['preparation']>>(64);
 
-  constructor(services: ChildServices) {
+  constructor(services: ChildServices, compile: Compile) {
     this.#services = services;
+    this.compile = compile;
   }
 
   add(blobs: readonly Blob[]): void {
@@ -51,7 +53,7 @@ export class Library {
     const limits = effectiveLimits(taskLimits, manifest.limits);
     const { guarded, compiled } = this.#modules.getOrMake(`${sha256}:${limits.memoryPages}`, () => {
       const made = guardModule(this.#bytes(sha256), { memoryPages: limits.memoryPages });
-      return { guarded: made, compiled: compileForV8(made) };
+      return { guarded: made, compiled: this.compile(made) };
     });
     return {
       engine: createStepEngine(compiled, guarded, limits),

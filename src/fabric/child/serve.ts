@@ -1,6 +1,7 @@
 import type { Batch, FromChild, ToChild } from '../protocol.ts';
 import { evaluateBatch, itemError, newWorkplace, prepareBatch, publishBatch, runBatch } from './batches.ts';
 import type { Workplace } from './batches.ts';
+import { chooseCompiler } from './compile.ts';
 import { Library } from './library.ts';
 import type { ChildServices } from './services.ts';
 
@@ -13,7 +14,7 @@ function work(workplace: Workplace, batch: Batch): unknown {
     case 'prepare':
       return prepareBatch(workplace, batch.job);
     case 'publish':
-      return publishBatch(batch.job);
+      return publishBatch(workplace, batch.job);
   }
 }
 
@@ -22,17 +23,16 @@ function work(workplace: Workplace, batch: Batch): unknown {
  * batch is its answer; only a crash ends the process.
  */
 export function serve(services: ChildServices): void {
-  const library = new Library(services);
-  const workplace = newWorkplace(library);
+  const opened = chooseCompiler(process.argv).then((compile) => newWorkplace(new Library(services, compile)));
   const send = (message: FromChild): void => void process.send?.(message);
-  let last: Promise<void> = Promise.resolve();
+  let last: Promise<unknown> = opened;
   const answer = async (id: number, batch: Batch): Promise<void> => {
     const cpuSeconds = (): number => {
       const { user, system } = process.cpuUsage();
       return (user + system) / 1e6;
     };
     try {
-      const result = await work(workplace, batch);
+      const result = await work(await opened, batch);
       send({ type: 'done', id, result, cpuSeconds: cpuSeconds() });
     } catch (error) {
       send({ type: 'failed', id, error: itemError(error), cpuSeconds: cpuSeconds() });
@@ -42,14 +42,14 @@ export function serve(services: ChildServices): void {
   process.on('message', (message: ToChild) => {
     switch (message.type) {
       case 'blobs':
-        last = last.then(() => library.add(message.blobs));
+        last = last.then(async () => (await opened).library.add(message.blobs));
         return;
       case 'evict':
-        last = last.then(() => library.evict(message.sha256s));
+        last = last.then(async () => (await opened).library.evict(message.sha256s));
         return;
       case 'batch':
         last = last.then(() => answer(message.id, message.batch));
     }
   });
-  send({ type: 'ready' });
+  void opened.then(() => send({ type: 'ready' }));
 }

@@ -8,6 +8,8 @@ export interface PoolOptions {
   readonly size: number;
   /** The file that a sandbox process runs. */
   readonly entry: string;
+  /** The wasmtime library that its processes load, to run agents on it; without one they run them on V8. */
+  readonly wasmtime?: string;
 }
 
 export interface SubmitOptions {
@@ -95,7 +97,7 @@ export class SandboxPool {
   }
 
   #start(): SandboxProcess {
-    const started: SandboxProcess = new SandboxProcess(this.#options.entry, {
+    const started: SandboxProcess = new SandboxProcess(this.#options, {
       idle: () => this.#dispatch(),
       gone: (unbegun) => {
         this.#processes.delete(started);

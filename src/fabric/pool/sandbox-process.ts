@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { ChimeraError } from '../../contracts/errors.ts';
 import { LruMap } from '../lru.ts';
+import { WASMTIME_FLAG } from '../protocol.ts';
 import type { Batch, Blob, FromChild, ToChild } from '../protocol.ts';
 import { CPU_LIMIT_SECONDS, sandboxWalls } from './walls.ts';
 
@@ -14,6 +15,13 @@ export interface Ticket {
   readonly deadlineMs: number;
   resolve(result: unknown): void;
   reject(error: Error): void;
+}
+
+/** What runs in a sandbox process. */
+export interface SandboxProgram {
+  readonly entry: string;
+  /** The wasmtime library, where agents are to run on it. */
+  readonly wasmtime?: string;
 }
 
 export interface SandboxEvents {
@@ -42,10 +50,11 @@ export class SandboxProcess {
   #gone = false;
   #retiring = false;
 
-  constructor(entry: string, events: SandboxEvents) {
+  constructor({ entry, wasmtime }: SandboxProgram, events: SandboxEvents) {
     this.#events = events;
-    const [program, ...flags] = sandboxWalls().command;
-    this.#child = spawn(program, [...flags, entry], {
+    const [program, ...flags] = sandboxWalls().command(wasmtime);
+    const engine = wasmtime === undefined ? [] : [`${WASMTIME_FLAG}${wasmtime}`];
+    this.#child = spawn(program, [...flags, entry, ...engine], {
       env: {},
       cwd: '/',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

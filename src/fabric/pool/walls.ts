@@ -12,8 +12,11 @@ export interface SandboxFact {
 
 /** How a sandbox process is started on this machine. */
 export interface Walls {
-  /** Program and arguments that come before the child's entry file. */
-  readonly command: readonly [string, ...string[]];
+  /**
+   * Program and arguments that come before the child's entry file.
+   * @param library a native library that the process loads: it may read that, and load native code
+   */
+  command(library?: string): readonly [string, ...string[]];
   readonly facts: readonly SandboxFact[];
 }
 
@@ -85,14 +88,16 @@ function buildWalls(): Walls {
   const permitted = works([...prefix, process.execPath, ...permission, '--eval', '0']);
   const stack = facts.some(({ name, active }) => name === 'native stack' && active) ? [STACK_FLAG] : [];
   const flags = [...stack, ...HEAP_FLAGS, '--no-warnings', ...(permitted ? permission : [])];
-  const command = [...prefix, process.execPath, ...flags];
   const fact = (name: string, active: boolean, yes: string, no: string): SandboxFact => ({
     name,
     active,
     detail: active ? yes : no,
   });
   return {
-    command: command as [string, ...string[]],
+    command(library) {
+      const native = library === undefined || !permitted ? [] : ['--allow-addons', `--allow-fs-read=${library}`];
+      return [...prefix, process.execPath, ...flags, ...native] as unknown as [string, ...string[]];
+    },
     facts: [
       fact('empty environment', true, 'no variable of the parent is passed on', ''),
       ...facts,
@@ -101,14 +106,9 @@ function buildWalls(): Walls {
       fact(
         'file access',
         permitted,
-        'reads the program only, writes nothing, starts no process, thread or native addon',
+        'reads the program only, writes nothing, starts no process, thread or native addon (but wasmtime, for its agents)',
         'this Node has no permission model',
       ),
     ],
   };
-}
-
-/** The walls around sandbox processes on this machine. */
-export function sandboxFacts(): readonly SandboxFact[] {
-  return sandboxWalls().facts;
 }

@@ -1,8 +1,7 @@
 import { hash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import koffi from 'koffi';
-import { ChimeraError } from '../../contracts/errors.ts';
-import { HOW_TO_GET_WASMTIME, WASMTIME_VERSION, wasmtimeBuild } from './release.ts';
+import { HOW_TO_GET_WASMTIME, noWasmtime, wasmtimeBuild } from './release.ts';
 
 /** C types as the table of functions below writes them, and what they are in JavaScript. */
 interface Types {
@@ -84,11 +83,12 @@ export function loadWasmtime(path: string): Wasmtime {
   try {
     actual = hash('sha256', readFileSync(path));
   } catch (error) {
-    throw refused(`there is no library at ${path}; ${HOW_TO_GET_WASMTIME}`, error);
+    throw noWasmtime(`there is no library at ${path}; ${HOW_TO_GET_WASMTIME}`, error);
   }
-  if (actual !== build?.librarySha256) throw refused(`${path} is not the pinned library; ${HOW_TO_GET_WASMTIME}`);
+  if (actual !== build?.librarySha256) throw noWasmtime(`${path} is not the pinned library; ${HOW_TO_GET_WASMTIME}`);
   try {
-    koffi.config({ sync_stack_size: CALL_STACK });
+    // It cannot be set once a library was loaded, not even to what it is.
+    if (koffi.config().sync_stack_size !== CALL_STACK) koffi.config({ sync_stack_size: CALL_STACK });
     const library = koffi.load(path);
     const functions = Object.entries(FUNCTIONS).map(([name, [result, parameters]]) => [
       name,
@@ -97,12 +97,8 @@ export function loadWasmtime(path: string): Wasmtime {
     const set: Wasmtime['set'] = (target, name, type, value) => library.func(name, 'void', [P, type])(target, value);
     return { ...Object.fromEntries(functions), set } as Wasmtime;
   } catch (error) {
-    throw refused(`${path} cannot be loaded: ${(error as Error).message}`, error);
+    throw noWasmtime(`${path} cannot be loaded: ${(error as Error).message}`, error);
   }
-}
-
-function refused(why: string, cause?: unknown): ChimeraError {
-  return new ChimeraError('CHIMERA_SETUP', { what: `the wasmtime ${WASMTIME_VERSION} engine`, why }, { cause });
 }
 
 /** Native memory of this process at a fixed address, for what passes between here and the library. Never freed. */

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { ChimeraError } from '../../contracts/errors.ts';
 
 /** The one version of wasmtime that runs agents: struct layouts and trap codes are this version's. */
 export const WASMTIME_VERSION = '50.0.1';
@@ -56,3 +57,8 @@ export function wasmtimePath(cacheDir: string): string {
 
 /** What a reader without the library is told. */
 export const HOW_TO_GET_WASMTIME = '`npx node scripts/wasmtime.ts` fetches it';
+
+/** Why agents cannot run on wasmtime here. */
+export function noWasmtime(why: string, cause?: unknown): ChimeraError {
+  return new ChimeraError('CHIMERA_SETUP', { what: `the wasmtime ${WASMTIME_VERSION} engine`, why }, { cause });
+}

@@ -1,10 +1,10 @@
-import { ChimeraError } from '../../contracts/errors.ts';
 import type { TrapKind } from '../../core/execution/types.ts';
 import { Code, I32, I64 } from '../../core/wasm/code.ts';
 import { encodeModule } from '../../core/wasm/encoder.ts';
 import type { FunctionSpec } from '../../core/wasm/encoder.ts';
 import type { Handle, NativeInstance, WasmtimeHost } from './host.ts';
 import { EXTERN, EXTERN_KIND, INSTANCE_BYTES, RAW_BYTES, VALUE } from './layout.ts';
+import { noWasmtime } from './release.ts';
 import { WasmtimeTrap } from './traps.ts';
 
 const PARAMS = [I32, I64, I32, I64, I64, I32, I32, I32, I32, I32];
@@ -80,8 +80,7 @@ function mixed(): number {
  */
 export function selfTest(host: WasmtimeHost): void {
   const expect = (holds: boolean, what: string): void => {
-    const why = `self-test: ${what} is not as this version has it`;
-    if (!holds) throw new ChimeraError('CHIMERA_SETUP', { what: 'the wasmtime engine', why });
+    if (!holds) throw noWasmtime(`self-test: ${what} is not as this version has it`);
   };
   const { block, places } = host;
   /** Runs `call`, which may change `size` bytes of the block at `at`, and no others of it. */
