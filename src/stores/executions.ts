@@ -55,12 +55,14 @@ export function createExecutions(db: Database): ExecutionsRepository {
     },
 
     async ofStream(project, taskType, from, to) {
-      const task = (column: string): string => `(SELECT t.${column} FROM tasks t
-         WHERE t.project = e.project AND t.task_type = e.task_type AND t.ordinal = e.ordinal)`;
+      // LIMIT keeps it a look by full key for each row: that plan stays good where a table has grown since its statistics.
       const rows = await db.query<Row & { taskTypeVersion: number }>(
-        `SELECT ${COLUMNS}, ${task('task_type_version')} AS "taskTypeVersion" FROM executions e
-         WHERE project = $1 AND task_type = $2 AND ordinal >= $3 AND ordinal < $4 AND NOT ${task('died')}
-         ORDER BY ordinal, role`,
+        `SELECT ${COLUMNS}, task_type_version AS "taskTypeVersion" FROM executions e
+         JOIN LATERAL (
+           SELECT t.task_type_version, t.died FROM tasks t
+           WHERE t.project = e.project AND t.task_type = e.task_type AND t.ordinal = e.ordinal LIMIT 1
+         ) task ON NOT task.died
+         WHERE project = $1 AND task_type = $2 AND ordinal >= $3 AND ordinal < $4 ORDER BY ordinal, role`,
         [project, taskType, from, to],
       );
       return rows.map((row) => ({ ...toExecution(row), taskTypeVersion: row.taskTypeVersion }));
