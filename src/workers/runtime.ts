@@ -7,6 +7,7 @@ import { createActivities } from '../activities/index.ts';
 import type { ActivityDeps } from '../activities/deps.ts';
 import { prefixed } from '../contracts/names.ts';
 import { createLendingFabric } from '../fabric/lending.ts';
+import { wasmtimePath } from '../fabric/wasmtime/release.ts';
 import { deviceCounts, deviceCosts, type Manifest } from '../manifest/manifest.ts';
 import type { Stores } from '../stores/index.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
@@ -48,6 +49,7 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
   const { fabric, lendBlobs } = createLendingFabric({
     poolSize: options.poolSize ?? availableParallelism(),
     resolve: (sha256) => stores.artifacts.get({ sha256 }),
+    wasmtime: wasmtimePath(cacheDir),
   });
   const dataConverter = createDataConverter(options.encryptionKeys ?? []);
   const connection = await Connection.connect(options.connection);

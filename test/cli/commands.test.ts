@@ -323,7 +323,12 @@ describe('cli: commands on a platform', function () {
   it('says that nothing is to be stopped, and what every setting is', async () => {
     assert.match(await ok('down'), /nothing runs here/);
     const { out } = await run('doctor', '--settings', '--json');
-    const { settings } = JSON.parse(out) as { settings: { key: string; value: string; source: string }[] };
+    const { settings, checks } = JSON.parse(out) as {
+      settings: { key: string; value: string; source: string }[];
+      checks: { name: string; detail: string }[];
+    };
+    for (const wall of ['no network', 'file access', 'wasmtime engine'])
+      assert.ok(checks.some(({ name }) => name === `sandbox, ${wall}`));
     assert.equal(settings.find(({ key }) => key === 'apiKey')?.value, '********');
     assert.match(settings.find(({ key }) => key === 'databaseUrl')!.source, /CHIMERA_DATABASE_URL/);
   });

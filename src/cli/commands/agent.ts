@@ -3,6 +3,7 @@ import { relative, resolve } from 'node:path';
 import { invalidInput } from '../../contracts/errors.ts';
 import type { TaskType } from '../../core/validation/task-type.ts';
 import { createFabric } from '../../fabric/index.ts';
+import { wasmtimePath } from '../../fabric/wasmtime/release.ts';
 import {
   buildAgent,
   createProject,
@@ -148,6 +149,7 @@ async function trial(
   const fabric = createFabric({
     poolSize: 1,
     resolve: async (sha256) => (sha256 === build.sha256 ? build.module : artifacts.get({ sha256 })),
+    wasmtime: wasmtimePath(config.cacheDir),
   });
   try {
     return await tryAgent(fabric, project, build, taskType);

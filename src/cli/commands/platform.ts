@@ -10,6 +10,7 @@ import { wholeNumber } from '../input.ts';
 import { fields, table } from '../output.ts';
 import { progressLine } from '../progress-line.ts';
 import { queueStatus, waitingForWorkers, type QueueStatus, type WaitingWorkflow } from '../queue-status.ts';
+import { sandboxChecks } from '../sandbox-checks.ts';
 import { GATEWAY_URL, type Session } from '../session.ts';
 import { untilInterrupted } from '../signals.ts';
 
@@ -184,7 +185,7 @@ function statusText({ home, stack, queues = [], waiting = [] }: StatusReport): s
 }
 
 async function runDoctor(session: Session, { settings = false }: { settings?: boolean }): Promise<ExitCode | void> {
-  const checks = await doctor(session.config);
+  const checks = await doctor(session.config, [sandboxChecks]);
   const shown = settings ? session.settings() : [];
   session.print({ checks, ...(settings ? { settings: shown } : {}) }, () =>
     [

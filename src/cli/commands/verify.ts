@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { ChimeraError, invalidInput } from '../../contracts/errors.ts';
+import { wasmtimePath } from '../../fabric/wasmtime/release.ts';
 import type { Check } from '../../verify/check.ts';
 import { command } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -45,7 +46,10 @@ async function verify(session: Session, options: VerifyOptions): Promise<ExitCod
     import('../../fabric/lending.ts'),
   ]);
   const interrupted = untilInterrupted();
-  const { fabric, lendBlobs } = createLendingFabric({ resolve: (sha256) => stores.artifacts.get({ sha256 }) });
+  const { fabric, lendBlobs } = createLendingFabric({
+    resolve: (sha256) => stores.artifacts.get({ sha256 }),
+    wasmtime: wasmtimePath(session.config.cacheDir),
+  });
   const deps = { stores, fabric, lendBlobs, project, signal: interrupted.signal };
   const onCheck = (check: Check): void => session.say(checkLine(check));
   const checks: Check[] = [];

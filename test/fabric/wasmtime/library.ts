@@ -2,7 +2,6 @@ import type { Context } from 'mocha';
 import { defaultCacheDir } from '../../../src/config/paths.ts';
 import { isChimeraError } from '../../../src/contracts/errors.ts';
 import { fetchWasmtime } from '../../../src/devstack/wasmtime-library.ts';
-import { openWasmtime } from '../../../src/fabric/wasmtime/engine.ts';
 import type { CompileForWasmtime } from '../../../src/fabric/wasmtime/engine.ts';
 
 /** The pinned library, fetched once into the cache; or the reason why there is none. */
@@ -24,10 +23,11 @@ export async function libraryOrSkip(context: Context): Promise<string> {
   return context.skip();
 }
 
-let opened: CompileForWasmtime | undefined;
+let opened: Promise<CompileForWasmtime> | undefined;
 
 /** The engine in this process, opened once for all suites. */
 export async function wasmtimeOrSkip(context: Context): Promise<CompileForWasmtime> {
   const path = await libraryOrSkip(context);
-  return (opened ??= openWasmtime(path));
+  opened ??= import('../../../src/fabric/wasmtime/engine.ts').then(({ openWasmtime }) => openWasmtime(path));
+  return opened;
 }
