@@ -18,9 +18,10 @@ class WasmtimeInstance implements AgentInstance {
   readonly #step: Handle;
   readonly #fuel: Handle;
   readonly #depth: Handle;
+  /** Memory as the last call left it: between calls nobody grows it, and to ask costs as much as a small call. */
+  #seen: ArrayBuffer | undefined;
 
-  constructor(host: WasmtimeHost, module: NativeModule) {
-    const instance = host.instantiate(module);
+  constructor(host: WasmtimeHost, instance: NativeInstance) {
     this.#host = host;
     this.#instance = instance;
     this.#memory = host.export(instance, 'memory', EXTERN_KIND.memory);
@@ -31,7 +32,7 @@ class WasmtimeInstance implements AgentInstance {
   }
 
   get memory(): ArrayBuffer {
-    return this.#host.memory(this.#instance, this.#memory);
+    return (this.#seen ??= this.#host.memory(this.#instance, this.#memory));
   }
 
   get fuel(): number {
@@ -51,10 +52,12 @@ class WasmtimeInstance implements AgentInstance {
   }
 
   realloc(old: number, oldSize: number, alignment: number, size: number): number {
+    this.#seen = undefined;
     return this.#host.call(this.#instance, this.#realloc, [old, oldSize, alignment, size]);
   }
 
   step(...flat: readonly (number | bigint)[]): number {
+    this.#seen = undefined;
     return this.#host.call(this.#instance, this.#step, flat);
   }
 
@@ -76,8 +79,17 @@ export function openWasmtime(path: string): CompileForWasmtime {
   selfTest(host);
   return (guarded) => {
     const module = compile(host, withOwnMemory(guarded.bytes));
-    return { instantiate: () => new WasmtimeInstance(host, module), classify };
+    return { instantiate: () => open(host, host.instantiate(module)), classify };
   };
+}
+
+function open(host: WasmtimeHost, instance: NativeInstance): AgentInstance {
+  try {
+    return new WasmtimeInstance(host, instance);
+  } catch (error) {
+    host.release(instance);
+    throw error;
+  }
 }
 
 function compile(host: WasmtimeHost, bytes: Uint8Array): NativeModule {

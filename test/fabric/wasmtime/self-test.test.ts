@@ -3,10 +3,13 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import koffi from 'koffi';
+import { Code, I32 } from '../../../src/core/wasm/code.ts';
+import { encodeModule } from '../../../src/core/wasm/encoder.ts';
 import { WasmtimeHost } from '../../../src/fabric/wasmtime/host.ts';
-import { EXTERN, INSTANCE_BYTES, VALUE } from '../../../src/fabric/wasmtime/layout.ts';
+import { EXTERN, EXTERN_KIND, INSTANCE_BYTES, VALUE } from '../../../src/fabric/wasmtime/layout.ts';
 import { loadWasmtime } from '../../../src/fabric/wasmtime/library.ts';
 import type { Wasmtime } from '../../../src/fabric/wasmtime/library.ts';
+import { WasmtimeTrap } from '../../../src/fabric/wasmtime/traps.ts';
 import { selfTest } from '../../../src/fabric/wasmtime/self-test.ts';
 import { libraryOrSkip } from './library.ts';
 
@@ -94,6 +97,20 @@ describe('the wasmtime library, once loaded', () => {
       });
     } finally {
       rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('ends an unguarded endless recursion as no trap of an agent', () => {
+    const host = otherwise({});
+    const recurse = new Code().get(0).call(0).i32(1).op('i32_add');
+    const module = host.compile(
+      encodeModule({ functions: [{ params: [I32], results: [I32], code: recurse, export: 'f' }] }),
+    );
+    for (let again = 0; again < 3; again++) {
+      const instance = host.instantiate(module);
+      const call = (): unknown => host.call(instance, host.export(instance, 'f', EXTERN_KIND.func), [0]);
+      assert.throws(call, (error) => error instanceof WasmtimeTrap && error.kind === undefined);
+      host.release(instance);
     }
   });
 
