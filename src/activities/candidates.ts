@@ -16,7 +16,6 @@ import type { Stores } from '../stores/index.ts';
 import { callPrice } from './costs.ts';
 import { readDataset, typeOfDataset } from './datasets.ts';
 import type { ActivityDeps } from './deps.ts';
-import type { ExperimentDocument } from './evolution.ts';
 import { fabricType } from './runs.ts';
 import {
   agentOf,
@@ -27,6 +26,7 @@ import {
   requireLabels,
   runItem,
   searchContext,
+  type ExperimentDocument,
   type LabelType,
 } from './search-material.ts';
 

@@ -5,10 +5,24 @@ import { explainRollout } from '../core/rollout/rollout.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
 import type { CycleReport, Estimate } from '../report/data.ts';
 import type { Stores } from '../stores/index.ts';
-import type { CycleReportInput } from './cycle.ts';
-import { readEvaluation } from './evaluation.ts';
-import type { ExperimentDocument } from './evolution.ts';
+import { readEvaluation, type GateResult } from './evaluation.ts';
 import type { RolloutDocument } from './rollout.ts';
+import type { ExperimentDocument } from './search-material.ts';
+
+/** A cycle as its report tells it. */
+export interface CycleReportInput {
+  project: string;
+  taskType: string;
+  cycle: string;
+  reason: string;
+  dataset?: string;
+  search?: string;
+  evaluation?: string;
+  gate?: GateResult;
+  rollout?: string;
+  /** Wall time of each step; shown, never hashed. */
+  seconds: Record<string, number>;
+}
 
 const short = (id: string): string => id.slice(0, 8);
 

@@ -4,8 +4,7 @@ import type { ArtifactRef, JsonObject } from '../contracts/records.ts';
 import { hashOf } from '../core/canonical/canonical.ts';
 import { renderCycleReport } from '../report/cycle.ts';
 import type { ActivityDeps } from './deps.ts';
-import { collectCycleReport } from './cycle-report.ts';
-import type { GateResult } from './evaluation.ts';
+import { collectCycleReport, type CycleReportInput } from './cycle-report.ts';
 import { consume } from './stream.ts';
 
 export interface CycleDecision {
@@ -14,20 +13,6 @@ export interface CycleDecision {
   /** Examples below this ordinal are used. */
   uptoOrdinal: number;
   reason: string;
-}
-
-export interface CycleReportInput {
-  project: string;
-  taskType: string;
-  cycle: string;
-  reason: string;
-  dataset?: string;
-  search?: string;
-  evaluation?: string;
-  gate?: GateResult;
-  rollout?: string;
-  /** Wall time of each step; shown, never hashed. */
-  seconds: Record<string, number>;
 }
 
 export interface CycleResult {

@@ -1,7 +1,7 @@
 import { ChimeraError } from '../contracts/errors.ts';
 import { failpoint } from '../contracts/failpoint.ts';
 import type { EvolutionInput } from '../contracts/inputs.ts';
-import type { AgentVersion, ArtifactRef, JsonObject } from '../contracts/records.ts';
+import type { AgentVersion, ArtifactRef } from '../contracts/records.ts';
 import { canonicalBytes, hashOf } from '../core/canonical/canonical.ts';
 import { archiveHash } from '../core/evolution/archive.ts';
 import type { Candidate } from '../core/evolution/breeding.ts';
@@ -20,7 +20,7 @@ import {
 } from './candidates.ts';
 import type { ActivityDeps } from './deps.ts';
 import { heartbeating } from './heartbeat.ts';
-import { agentOf, asJsonObject } from './search-material.ts';
+import { agentOf, asJsonObject, type ExperimentDocument, type SearchResult } from './search-material.ts';
 
 export interface SearchHandle {
   id: string;
@@ -34,18 +34,6 @@ export interface AskedGeneration {
   asked: ArtifactRef;
   /** Why there is no further generation. */
   stop?: string;
-}
-
-export interface SearchResult {
-  id: string;
-  /** Version id of the agent that was champion when the search began. */
-  champion: string;
-  /** Version ids, in order of preference. */
-  finalists: string[];
-  archiveHash: string;
-  lineageHash: string;
-  evaluations: number;
-  text: string;
 }
 
 export interface EvolutionActivities {
@@ -68,15 +56,6 @@ export interface EvolutionActivities {
   finishSearch(input: { project: string; search: string; state: ArtifactRef }): Promise<SearchResult>;
   /** Marks a search that will not be finished. Its candidates and snapshots stay. */
   closeSearch(input: { project: string; search: string; status: 'failed' | 'cancelled' }): Promise<void>;
-}
-
-/** What an experiment's row holds. Everything but `result` is known before the first generation, and hashed into its id. */
-export interface ExperimentDocument {
-  datasetId: string;
-  modelIds: string[];
-  champion: string;
-  settings: JsonObject;
-  result?: Omit<SearchResult, 'text'>;
 }
 
 /** One candidate's results on the tasks of a shard. */

@@ -11,6 +11,27 @@ import type { TaskType } from '../core/validation/task-type.ts';
 import type { RunItem } from '../fabric/index.ts';
 import type { Stores } from '../stores/index.ts';
 
+export interface SearchResult {
+  id: string;
+  /** Version id of the agent that was champion when the search began. */
+  champion: string;
+  /** Version ids, in order of preference. */
+  finalists: string[];
+  archiveHash: string;
+  lineageHash: string;
+  evaluations: number;
+  text: string;
+}
+
+/** What an experiment's row holds. Everything but `result` is known before the first generation, and hashed into its id. */
+export interface ExperimentDocument {
+  datasetId: string;
+  modelIds: string[];
+  champion: string;
+  settings: JsonObject;
+  result?: Omit<SearchResult, 'text'>;
+}
+
 /** A task type whose answers are labels: what evolution works on. */
 export type LabelType = TaskType & { scorer: Extract<TaskType['scorer'], { kind: 'label' }> };
 

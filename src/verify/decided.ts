@@ -6,7 +6,8 @@ import {
   validationExamples,
 } from '../activities/candidates.ts';
 import { executionCosts } from '../activities/costs.ts';
-import { chosenFinalists, type ExperimentDocument } from '../activities/evolution.ts';
+import { chosenFinalists } from '../activities/evolution.ts';
+import type { ExperimentDocument } from '../activities/search-material.ts';
 import type { RolloutDocument } from '../activities/rollout.ts';
 import { agentOf } from '../activities/search-material.ts';
 import { hashOf } from '../core/canonical/canonical.ts';

@@ -1,6 +1,6 @@
 import type { RolloutDocument } from '../activities/rollout.ts';
 import { judgementIds } from '../activities/evaluation.ts';
-import type { ExperimentDocument } from '../activities/evolution.ts';
+import type { ExperimentDocument } from '../activities/search-material.ts';
 import type { AgentVersion, DatasetRecord, ModelRecord } from '../contracts/records.ts';
 import type { ExperimentRecord, RolloutRecord, Stores } from '../stores/index.ts';
 import type { NamedArtifact } from './artifacts.ts';

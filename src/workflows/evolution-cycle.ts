@@ -7,7 +7,8 @@ import {
 } from '@temporalio/workflow';
 import { evolutionCycleInput, type EvolutionCycleInput } from '../contracts/inputs.ts';
 import { workflowId } from '../contracts/names.ts';
-import type { CycleReportInput, CycleResult } from '../activities/cycle.ts';
+import type { CycleReportInput } from '../activities/cycle-report.ts';
+import type { CycleResult } from '../activities/cycle.ts';
 import { activities } from './lib/activities.ts';
 import { defineWorkflow } from './lib/define.ts';
 import { rootCause } from './lib/failures.ts';

@@ -1,6 +1,7 @@
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import { evolutionInput, type EvolutionInput } from '../contracts/inputs.ts';
-import type { SearchHandle, SearchResult } from '../activities/evolution.ts';
+import type { SearchHandle } from '../activities/evolution.ts';
+import type { SearchResult } from '../activities/search-material.ts';
 import { activities } from './lib/activities.ts';
 import { defineWorkflow } from './lib/define.ts';
 import { createStory, type Story } from './lib/story.ts';

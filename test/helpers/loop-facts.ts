@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { Client } from '@temporalio/client';
-import type { ExperimentDocument } from '../../src/activities/evolution.ts';
+import type { ExperimentDocument } from '../../src/activities/search-material.ts';
 import { QUERIES } from '../../src/contracts/messages.ts';
 import { DEFAULT_PROJECT as PROJECT, workflowId, WORKFLOWS } from '../../src/contracts/names.ts';
 import { hashOf } from '../../src/core/canonical/canonical.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { DatasetSummary } from '../../src/activities/curation.ts';
 import type { EvaluationSummary } from '../../src/activities/evaluation.ts';
-import type { SearchResult } from '../../src/activities/evolution.ts';
+import type { SearchResult } from '../../src/activities/search-material.ts';
 import { attributesOf, failureOf, sharedPlatform, stateText, until, type TestPlatform } from '../helpers/platform.ts';
 import { NEVER, notes, openScene, type Scene } from './scene.ts';
 
