@@ -2,10 +2,13 @@
 export class LruMap<K, V> {
   readonly #entries = new Map<K, { value: V; weight: number }>();
   readonly #capacity: number;
+  readonly #gone: (value: V) => void;
   #weight = 0;
 
-  constructor(capacity: number) {
+  /** @param gone called with every value that has to go, or is deleted or replaced */
+  constructor(capacity: number, gone: (value: V) => void = () => {}) {
     this.#capacity = capacity;
+    this.#gone = gone;
   }
 
   get(key: K): V | undefined {
@@ -39,6 +42,7 @@ export class LruMap<K, V> {
     if (entry === undefined) return;
     this.#entries.delete(key);
     this.#weight -= entry.weight;
+    this.#gone(entry.value);
   }
 
   /** The value of `key`, made by `make` where there is none. */

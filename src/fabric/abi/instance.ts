@@ -22,4 +22,6 @@ export interface AgentModule {
   instantiate(): AgentInstance;
   /** The kind of trap that something thrown by an instance is, or undefined where it is none that an agent can cause. */
   classify(error: unknown): TrapKind | undefined;
+  /** Gives back what the engine holds for it. It is not instantiated after. */
+  release(): void;
 }

@@ -121,11 +121,16 @@ const NO_SAMPLE: PreparedInput = { payload: {}, features: new Float64Array(0) };
 export function publishBatch({ library }: Workplace, job: PublishJob): PublishReport {
   const limits = effectiveLimits(job.manifest.limits);
   const guarded = guardModule(job.module, { memoryPages: limits.memoryPages });
-  const engine = createStepEngine(library.compile(guarded), guarded, limits);
   const { payload, features } = job.sample ?? NO_SAMPLE;
   const body = { kind: 'start' as const, payload: canonicalBytes(payload), features };
-  const step = engine.step(new Uint8Array(0), { turn: 0, seed: 0n, time: 0, body }, limits.fuel);
-  const { sha256, exports, priceVersion } = guarded;
-  const trap = step.ok ? {} : { trap: step.trap };
-  return { sha256, exports, priceVersion, smoke: { ok: step.ok, fuel: step.fuel, ...trap } };
+  const event = { turn: 0, seed: 0n, time: 0, body };
+  const compiled = library.compile(guarded);
+  try {
+    const step = createStepEngine(compiled, guarded, limits).step(new Uint8Array(0), event, limits.fuel);
+    const { sha256, exports, priceVersion } = guarded;
+    const trap = step.ok ? {} : { trap: step.trap };
+    return { sha256, exports, priceVersion, smoke: { ok: step.ok, fuel: step.fuel, ...trap } };
+  } finally {
+    compiled.release();
+  }
 }

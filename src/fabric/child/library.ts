@@ -25,7 +25,9 @@ export class Library {
   readonly #services: ChildServices;
   readonly #blobs = new Map<string, Uint8Array>();
   readonly #models = new Map<string, InferenceModel>();
-  readonly #modules = new LruMap<string, { guarded: GuardedModule; compiled: AgentModule }>(512);
+  readonly #modules = new LruMap<string, { guarded: GuardedModule; compiled: AgentModule }>(512, ({ compiled }) =>
+    compiled.release(),
+  );
   readonly #validators = new LruMap<string, ReturnType<ChildServices['validator']>>(64);
   readonly #preparations = new LruMap<string, ReturnType<ChildServices['preparation']>>(64);
 

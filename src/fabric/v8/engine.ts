@@ -73,5 +73,7 @@ export function compileForV8(guarded: GuardedModule): AgentModule {
       return new V8Instance(exports, small ? createReset(exports, guarded) : undefined, released);
     },
     classify,
+    /** The collector's work. */
+    release() {},
   };
 }

@@ -79,7 +79,11 @@ export function openWasmtime(path: string): CompileForWasmtime {
   selfTest(host);
   return (guarded) => {
     const module = compile(host, withOwnMemory(guarded.bytes));
-    return { instantiate: () => open(host, host.instantiate(module)), classify };
+    return {
+      instantiate: () => open(host, host.instantiate(module)),
+      classify,
+      release: () => host.free(module),
+    };
   };
 }
 

@@ -11,7 +11,8 @@ const MAX_VALUES = 16;
 
 /** A module that wasmtime compiled. */
 export interface NativeModule {
-  readonly pre: bigint;
+  /** The address; undefined once it was given back. */
+  pre: bigint | undefined;
   /** What was compiled: a trap names its instruction by the offset in it. */
   readonly bytes: Uint8Array;
 }
@@ -63,7 +64,6 @@ export class WasmtimeHost {
   readonly #vector = this.block.at(this.places.vector);
   readonly #value = this.block.at(this.places.value);
   readonly #values = this.block.at(this.places.values);
-  readonly #collected: FinalizationRegistry<bigint>;
   #views = new Map<number, ArrayBuffer>();
   #viewed = 0n;
   #live = false;
@@ -72,7 +72,6 @@ export class WasmtimeHost {
     this.#wasmtime = wasmtime;
     this.#engine = createEngine(wasmtime);
     this.#linker = wasmtime.wasmtime_linker_new(this.#engine);
-    this.#collected = new FinalizationRegistry((pre) => wasmtime.wasmtime_instance_pre_delete(pre));
   }
 
   /** Compiles a module without imports. Throws an Error that says why wasmtime does not accept it. */
@@ -85,21 +84,27 @@ export class WasmtimeHost {
     } finally {
       wasmtime_module_delete(module);
     }
-    const compiled = { pre: this.block.view.getBigUint64(this.places.out, true), bytes };
-    this.#collected.register(compiled, compiled.pre);
-    return compiled;
+    return { pre: this.block.view.getBigUint64(this.places.out, true), bytes };
+  }
+
+  /** Gives a module back; its code goes with its last instance. */
+  free(module: NativeModule): void {
+    if (module.pre !== undefined) this.#wasmtime.wasmtime_instance_pre_delete(module.pre);
+    module.pre = undefined;
   }
 
   /** A fresh instance in a store of its own. Throws {@link WasmtimeTrap} where a segment does not fit. */
   instantiate(module: NativeModule): NativeInstance {
+    const { pre } = module;
     if (this.#live) throw new ChimeraError('CHIMERA_INTERNAL', { why: 'one instance lives at a time' });
+    if (pre === undefined) throw new ChimeraError('CHIMERA_INTERNAL', { why: 'the module was given back' });
     const { wasmtime_store_new, wasmtime_store_context, wasmtime_instance_pre_instantiate } = this.#wasmtime;
     const store = wasmtime_store_new(this.#engine, null, null);
     this.#live = true;
     const instance = { module, store, context: wasmtime_store_context(store) };
     try {
       this.#clearTrap();
-      this.#check(wasmtime_instance_pre_instantiate(module.pre, instance.context, this.#instance, this.#trap));
+      this.#check(wasmtime_instance_pre_instantiate(pre, instance.context, this.#instance, this.#trap));
       this.#throwTrap(module);
       return instance;
     } catch (error) {

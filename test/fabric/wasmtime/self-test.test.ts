@@ -122,6 +122,9 @@ describe('the wasmtime library, once loaded', () => {
     assert.throws(() => host.export(instance, 'step', 0), { code: 'CHIMERA_INTERNAL' });
     host.release(instance);
     host.release(host.instantiate(module));
+    host.free(module);
+    host.free(module);
+    assert.throws(() => host.instantiate(module), { code: 'CHIMERA_INTERNAL', message: /given back/ });
     assert.throws(() => host.compile(Uint8Array.of(1, 2, 3)), /magic|header|unexpected end/i);
   });
 });
