@@ -57,9 +57,11 @@ describe('sdk: the ABI of the TypeScript template', () => {
   });
 
   describe('its entry', () => {
-    const random = Math.random;
+    const { Date } = globalThis;
+    const { random } = Math;
     afterEach(() => {
       Math.random = random;
+      globalThis.Date = Date;
     });
 
     it('makes a failure with a message of an error in the agent', () => {
@@ -67,6 +69,13 @@ describe('sdk: the ABI of the TypeScript template', () => {
       assert.equal(outcome.tag, 'fail');
       assert.match(outcome.val as string, /^TypeError: /);
       assert.match(log[0]!, /agent\.ts/);
+    });
+
+    it('has the virtual time for a clock', () => {
+      step(new Uint8Array(0), { ...start({ text: 'error' }, [1]), time: 86_400_000n });
+      assert.deepEqual([globalThis.Date.now(), new globalThis.Date().getTime()], [86_400_000, 86_400_000]);
+      assert.equal(new globalThis.Date('2024-02-29T00:00:00Z').toISOString(), '2024-02-29T00:00:00.000Z');
+      assert.ok(new globalThis.Date() instanceof Date && globalThis.Date.UTC(1970, 0) === 0);
     });
 
     it('seeds Math.random by seed and turn', () => {

@@ -5,6 +5,7 @@ import type * as wit from './wit.d.ts';
 
 export function step(state: Uint8Array, event: wit.Event): wit.StepResult {
   Math.random = seeded(Number(event.seed) + event.turn);
+  globalThis.Date = virtual(Number(event.time));
   return lowerStep(safely(() => turn(decode(state), liftEvent(event))));
 }
 
@@ -16,6 +17,15 @@ function safely(run: () => Step): Step {
     const { name, message, stack } = error instanceof Error ? error : new Error(String(error));
     return { kind: 'fail', reason: `${name}: ${message}`, log: [stack ?? ''] };
   }
+}
+
+/** Dates by the virtual clock; the interpreter has no other, and asking it for one is a trap. */
+function virtual(time: number): DateConstructor {
+  return new Proxy(Date, {
+    apply: (target) => new target(time).toString(),
+    construct: (target, given, made) => Reflect.construct(target, given.length === 0 ? [time] : given, made) as Date,
+    get: (target, name) => (name === 'now' ? () => time : (Reflect.get(target, name) as unknown)),
+  });
 }
 
 /** Numbers in [0, 1) that are the same in every run: mulberry32 (T. Ettinger, 2017). */
