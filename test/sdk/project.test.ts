@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { EXIT } from '../../src/cli/exit-codes.ts';
 import { createProject, LANGUAGES, type Language } from '../../src/sdk/index.ts';
+import { packageFile } from '../../src/sdk/languages/toolchain.ts';
 import { run } from '../cli/run.ts';
 import { agentFolder } from './folders.ts';
 
@@ -77,6 +78,16 @@ describe('sdk: folders that are not as they should be', function () {
     assert.equal(code, EXIT.usage);
     assert.match(err, /does not compile[\s\S]*File 'agent\/agent\.ts' not found/);
     assert.equal(existsSync(join(dir, 'build/agent.wasm')), false);
+  });
+
+  it('take a compiler of their own before that of Chimera, and say what to type where there is none', async () => {
+    const dir = await agent();
+    const own = join(dir, 'node_modules/assemblyscript');
+    mkdirSync(own, { recursive: true });
+    assert.doesNotMatch(packageFile(dir, 'assemblyscript', 'bin/asc.js'), /agent-/);
+    writeFileSync(join(own, 'package.json'), '{"name": "assemblyscript"}');
+    assert.equal(packageFile(dir, 'assemblyscript', 'bin/asc.js'), join(realpathSync(own), 'bin/asc.js'));
+    assert.throws(() => packageFile(dir, 'no-such-compiler', 'x'), /type: npm install --prefix .* no-such-compiler$/);
   });
 
   describe('with a compiler that lacks a part', () => {

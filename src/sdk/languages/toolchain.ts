@@ -46,6 +46,9 @@ export function compileError(path: string, { stdout, stderr }: ProgramResult): C
   return invalidInput('the source of the agent', [{ path, message: `does not compile\n${messages}` }]);
 }
 
+/** Versions that agents were built with here; the linker of one knows its output by shape. */
+const TRIED: Readonly<Record<string, string>> = { assemblyscript: '0.28.20', 'componentize-qjs': '0.4.5' };
+
 /**
  * A file of an npm package: that of the agent's folder where it has the package, else the one that came with Chimera.
  * `inside` names a package through which it is found, where it is a dependency of that.
@@ -60,8 +63,9 @@ export function packageFile(dir: string, name: string, file: string, inside?: st
     }
   }
   const wanted = inside ?? name;
+  const version = TRIED[wanted] === undefined ? '' : `@${TRIED[wanted]}`;
   throw new ChimeraError('CHIMERA_SETUP', {
     what: `the compiler ${wanted}`,
-    why: `it is not installed; type: npm install --prefix ${dir} --save-dev ${wanted}`,
+    why: `it is not installed; type: npm install --prefix ${dir} --save-dev ${wanted}${version}`,
   });
 }
