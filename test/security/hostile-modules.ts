@@ -12,22 +12,22 @@ export interface HostileCase {
   readonly failed?: string;
 }
 
-const refused = (name: string, rule: string, module: () => Uint8Array): HostileCase => ({
+export const refused = (name: string, rule: string, module: () => Uint8Array): HostileCase => ({
   name,
   module,
   refused: rule,
 });
-const failed = (name: string, reason: string, module: () => Uint8Array): HostileCase => ({
+export const failed = (name: string, reason: string, module: () => Uint8Array): HostileCase => ({
   name,
   module,
   failed: reason,
 });
 
-const agent = (step: Code, functions: FunctionSpec[] = []): Uint8Array => agentModule({ step, functions });
-const good = (): Uint8Array<ArrayBuffer> => answering('"ok"');
+export const agent = (step: Code, functions: FunctionSpec[] = []): Uint8Array => agentModule({ step, functions });
+export const good = (): Uint8Array<ArrayBuffer> => answering('"ok"');
 
 /** The sections of a module without imports, so that single ones can be forged. */
-function sections(bytes: Uint8Array): [id: number, body: Uint8Array][] {
+export function sections(bytes: Uint8Array): [id: number, body: Uint8Array][] {
   const found: [number, Uint8Array][] = [];
   for (let at = 8; at < bytes.length;) {
     const id = bytes[at++]!;
@@ -44,7 +44,7 @@ function sections(bytes: Uint8Array): [id: number, body: Uint8Array][] {
 }
 
 /** A good agent with one section put in or replaced. */
-function forged(id: number, body: number[]): Uint8Array {
+export function forged(id: number, body: number[]): Uint8Array {
   const out = new ByteWriter().raw(good().subarray(0, 8));
   const order = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11];
   const place = (section: number): number => (order.includes(section) ? order.indexOf(section) : 99);
@@ -54,18 +54,18 @@ function forged(id: number, body: number[]): Uint8Array {
   return out.finish();
 }
 
-const name = (word: string): number[] => [word.length, ...[...word].map((c) => c.charCodeAt(0))];
-const importing = (module: string, field: string, description: number[]): Uint8Array =>
+export const name = (word: string): number[] => [word.length, ...[...word].map((c) => c.charCodeAt(0))];
+export const importing = (module: string, field: string, description: number[]): Uint8Array =>
   forged(2, [1, ...name(module), ...name(field), ...description]);
-const exporting = (word: string): Uint8Array => {
+export const exporting = (word: string): Uint8Array => {
   const [count, ...rest] = sections(good()).find(([id]) => id === 7)![1];
   return forged(7, [count! + 1, ...rest, ...name(word), 0, 0]);
 };
 /** A good agent whose `step` begins with these instruction bytes. */
-const instructions = (...bytes: number[]): Uint8Array =>
+export const instructions = (...bytes: number[]): Uint8Array =>
   agentModule({ step: result(new Code().raw(bytes), 0, 1024, 4), data: [text(1024, '"ok"')] });
 
-const loop = (body: (code: Code) => Code): Code => body(new Code().loop()).br(0).end().op('unreachable');
+export const loop = (body: (code: Code) => Code): Code => body(new Code().loop()).br(0).end().op('unreachable');
 
 const REFUSED: HostileCase[] = [
   refused('empty file', 'malformed', () => new Uint8Array(0)),
@@ -284,6 +284,10 @@ const FAILED: HostileCase[] = [
     agent(put(result(new Code(), 0, 300, 4).op('drop'), 300, -1).i32(64)),
   ),
   failed('an output that is not JSON', 'bad-output', () => answering('{"label":')),
+  failed('an output that nests as deep as it is long', 'bad-output', () =>
+    answering('['.repeat(1000) + ']'.repeat(1000)),
+  ),
+  failed('an output with a number that no double holds', 'bad-output', () => answering('{"a":[-1e999]}')),
   failed('an output that the schema refuses', 'bad-output', () => answering('"forbidden"')),
   failed('an effect kind that does not exist', 'bad-outcome', () =>
     agent(put(result(new Code(), 2, 128, 1).op('drop'), 128, 8).i32(64)),
@@ -317,6 +321,7 @@ const FAILED: HostileCase[] = [
   }),
 ];
 
+/** The first hundred; the others are in the files beside this one. */
 export const HOSTILE: readonly HostileCase[] = [...REFUSED, ...FAILED];
 
 /** Counts its own runs in every place that could survive: a global, memory, a table, the size of memory. */

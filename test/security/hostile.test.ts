@@ -5,7 +5,10 @@ import { Code, F64 } from '../../src/core/wasm/code.ts';
 import { LIMIT_CEILINGS } from '../../src/core/execution/limits.ts';
 import { OWN, agentModule, answering } from '../fabric/agents.ts';
 import { Bench, MANIFEST } from '../fabric/harness.ts';
+import { ENCODINGS } from './hostile-encodings.ts';
 import { HOSTILE, counting } from './hostile-modules.ts';
+
+const CASES = [...HOSTILE, ...ENCODINGS];
 
 const CAPABILITIES = ['infer', 'sleep'] as const;
 
@@ -31,7 +34,7 @@ describe('security: hostile agents', function () {
     assert.deepEqual(bench.fabric.pids(), pids, 'no process died');
   };
 
-  for (const { name, module, refused, failed } of HOSTILE) {
+  for (const { name, module, refused, failed } of CASES) {
     it(`${refused === undefined ? `ends as ${failed}` : `refuses (${refused})`}: ${name}`, async () => {
       assert.equal(await run(answering('"healthy"')), 'healthy');
       const pids = bench.fabric.pids();
@@ -49,9 +52,9 @@ describe('security: hostile agents', function () {
     });
   }
 
-  it('has at least 40 cases, each with a name of its own', () => {
-    assert.ok(HOSTILE.length >= 100, `${HOSTILE.length} cases`);
-    assert.equal(new Set(HOSTILE.map(({ name }) => name)).size, HOSTILE.length);
+  it('has at least 200 cases, each with a name of its own', () => {
+    assert.ok(CASES.length >= 200, `${CASES.length} cases`);
+    assert.equal(new Set(CASES.map(({ name }) => name)).size, CASES.length);
   });
 
   it('ends the deepest recursion of the largest frames by depth, before the native stack ends', async () => {

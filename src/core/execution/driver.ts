@@ -1,5 +1,6 @@
 import type { JsonValue } from '../../contracts/records.ts';
 import { canonicalJson, hashOf, sha256Hex } from '../canonical/canonical.ts';
+import { hasInfinity, jsonDepth } from '../validation/json-limits.ts';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import type {
   EffectRequest,
@@ -18,6 +19,8 @@ const EMPTY = new Uint8Array(0);
 const NO_SCORES = new Float64Array(0);
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const MAX_TIME = 0x10000000000;
+/** How deep an agent's JSON may nest. Where a parser gives up depends on the machine's stack; this does not. */
+const MAX_NESTING = 64;
 
 /**
  * The one driver: runs an execution turn by turn until it is done. Every path (single task, bulk, evaluation) uses it;
@@ -134,13 +137,25 @@ function readRequest(bytes: Uint8Array): Request | undefined {
     const text = utf8.decode(bytes);
     const known = requests.get(text);
     if (known !== undefined) return known;
-    const request = JSON.parse(text) as JsonValue;
+    const request = readJson(bytes);
+    if (request === undefined) return undefined;
     const read = { request, requestHash: hashOf(request) };
     if (text.length <= 256) {
       if (requests.size >= 4096) requests.clear();
       requests.set(text, read);
     }
     return read;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The JSON that an agent wrote, or undefined where it is none that could be hashed and stored on every machine. */
+function readJson(bytes: Uint8Array): JsonValue | undefined {
+  try {
+    if (jsonDepth(bytes, MAX_NESTING) > MAX_NESTING) return undefined;
+    const value = JSON.parse(utf8.decode(bytes)) as JsonValue;
+    return hasInfinity(value) ? undefined : value;
   } catch {
     return undefined;
   }
@@ -220,11 +235,9 @@ export function hashOfResult(result: EffectResult): string {
 function conclude(execution: Execution, progress: Progress, bytes: Uint8Array): ExecutionRecord {
   const bad = (message: string): ExecutionRecord =>
     finish(execution, progress, { status: 'failed', reason: { code: 'bad-output', message } });
-  let output: JsonValue;
-  try {
-    output = JSON.parse(utf8.decode(bytes)) as JsonValue;
-  } catch {
-    return bad('the output is not JSON in UTF-8');
+  const output = readJson(bytes);
+  if (output === undefined) {
+    return bad(`the output is not JSON in UTF-8, nests deeper than ${MAX_NESTING} or has a number beyond doubles`);
   }
   const problems = execution.validateOutput?.(output) ?? [];
   if (problems.length === 0) return finish(execution, progress, { status: 'completed', output });

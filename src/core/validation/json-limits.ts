@@ -33,6 +33,13 @@ export function jsonDepth(bytes: Uint8Array, limit: number = Number.MAX_SAFE_INT
   return deepest;
 }
 
+/** Is there a number in it that was too large for a double? `JSON.parse` makes it infinite, and nothing can be hashed with that. */
+export function hasInfinity(value: JsonValue): boolean {
+  if (typeof value === 'number') return !Number.isFinite(value);
+  if (typeof value !== 'object' || value === null) return false;
+  return (Array.isArray(value) ? value : Object.values(value)).some((one) => hasInfinity(one as JsonValue));
+}
+
 /**
  * Parses JSON from outside: size and depth are checked before anything is built. Throws `CHIMERA_TOO_LARGE` or
  * `CHIMERA_MALFORMED_JSON`. A scalar has depth 0.
@@ -55,9 +62,12 @@ export function parseLimited(bytes: Uint8Array, limits: JsonLimits): JsonValue {
   } catch {
     throw new ChimeraError('CHIMERA_MALFORMED_JSON', { why: 'it is not valid UTF-8' });
   }
+  let value: JsonValue;
   try {
-    return JSON.parse(text) as JsonValue;
+    value = JSON.parse(text) as JsonValue;
   } catch (error) {
     throw new ChimeraError('CHIMERA_MALFORMED_JSON', { why: error instanceof Error ? error.message : String(error) });
   }
+  if (hasInfinity(value)) throw new ChimeraError('CHIMERA_MALFORMED_JSON', { why: 'a number is too large' });
+  return value;
 }

@@ -16,6 +16,7 @@ describe('JSON from outside', () => {
     ['an empty body', bytes(''), 'CHIMERA_MALFORMED_JSON', /not JSON/],
     ['half a body', bytes('{"a":'), 'CHIMERA_MALFORMED_JSON', /not JSON/],
     ['a body that is not UTF-8', Uint8Array.of(0x22, 0xff, 0x22), 'CHIMERA_MALFORMED_JSON', /UTF-8/],
+    ['a number that no double holds', bytes('{"a":[1,-1e999]}'), 'CHIMERA_MALFORMED_JSON', /number is too large/],
     ['10 MB', new Uint8Array(10 << 20).fill(0x20), 'CHIMERA_TOO_LARGE', /10485760 bytes, the limit is 1048576 bytes/],
     ['100-deep nesting', bytes('['.repeat(100) + ']'.repeat(100)), 'CHIMERA_TOO_LARGE', /20 levels/],
     ['nesting that never closes', bytes('{"a":'.repeat(100_000)), 'CHIMERA_TOO_LARGE', /20 levels/],
