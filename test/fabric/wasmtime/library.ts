@@ -4,8 +4,15 @@ import { isChimeraError } from '../../../src/contracts/errors.ts';
 import { fetchWasmtime } from '../../../src/devstack/wasmtime-library.ts';
 import type { CompileForWasmtime } from '../../../src/fabric/wasmtime/engine.ts';
 
-/** The pinned library, fetched once into the cache; or the reason why there is none. */
-export async function wasmtimeLibrary(): Promise<{ path: string } | { why: string }> {
+type Found = { path: string } | { why: string };
+let found: Promise<Found> | undefined;
+
+/** The pinned library, fetched once into the cache; or the reason why there is none. Looked for once a process. */
+export function wasmtimeLibrary(): Promise<Found> {
+  return (found ??= find());
+}
+
+async function find(): Promise<Found> {
   const cacheDir = process.env['CHIMERA_CACHE'] ?? defaultCacheDir(process.env);
   try {
     return await fetchWasmtime({ cacheDir, onLine: (line) => console.log(`      ${line}`) });
