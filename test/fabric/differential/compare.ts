@@ -24,9 +24,14 @@ function outcome(result: StepResult): string {
 
 function onEngine(bytes: Uint8Array, compile: Compile, seed: bigint): StepResult {
   const guarded = guardModule(bytes, LIMITS);
-  const engine = createStepEngine(compile(guarded), guarded, LIMITS);
+  const compiled = compile(guarded);
   const body = { kind: 'start' as const, payload: new Uint8Array(0), features: new Float64Array(0) };
-  return engine.step(new Uint8Array(0), { turn: 0, seed, time: 0, body }, LIMITS.fuel);
+  try {
+    const event = { turn: 0, seed, time: 0, body };
+    return createStepEngine(compiled, guarded, LIMITS).step(new Uint8Array(0), event, LIMITS.fuel);
+  } finally {
+    compiled.release();
+  }
 }
 
 /** The same step of the agent as it is, called as the glue would; an answer or a trap, no fuel. */
