@@ -157,7 +157,7 @@ export class WasmtimeHost {
 
   /**
    * Calls a function; an i32 is passed as a number, an i64 as a bigint, as its type says: nothing checks it.
-   * @returns the first result, an i32, as `results` has it
+   * @returns the first result, an i32; anything where the function has none
    */
   call({ module, context }: NativeInstance, handle: Handle, values: readonly (number | bigint)[]): number {
     const { view } = this.block;
