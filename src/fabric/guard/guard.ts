@@ -54,11 +54,14 @@ const DEFAULT_TABLE_ELEMENTS = 10_000;
 const DEFAULT_MODULE_BYTES = 4 * 1_048_576;
 
 /**
- * Makes an untrusted module safe to run; of a component it takes the one core module. Parses it whole against an allow-list (MVP, bulk memory, sign extension,
- * multi-value, saturating conversions, reference types, fixed SIMD; no imports, no start section, no other exports than
- * the ABI's), caps memory and tables, and injects fuel per basic block and call depth. Both the original and the result
- * must be valid for the engine: the first so that no index of the original can reach what is appended, the second as
- * a check of this rewriter. Deterministic: the same bytes and options give the same result on every machine.
+ * Makes an untrusted module safe to run; of a component it takes the one core module. Parses it whole against an
+ * allow-list (MVP, bulk memory, sign extension, multi-value, saturating conversions, reference types, fixed SIMD; no
+ * imports, no start section, no other exports than the ABI's), caps memory and tables, injects fuel and call depth, and makes
+ * NaNs canonical where their bits can be seen. A call that ends without a trap costs the sum of the prices of the
+ * instructions that it ran, to the unit; at a trap the counter says only whether it was the fuel or the depth that ran
+ * out. Both the original and the result must be valid for the engine: the first so that no index of the original can
+ * reach what is appended, the second as a check of this rewriter. Deterministic: the same bytes and options give the same
+ * result on every machine.
  * Throws `CHIMERA_AGENT_REFUSED` with the rule in `details.rule`.
  */
 export function guardModule(original: Uint8Array, options: GuardOptions): GuardedModule {
