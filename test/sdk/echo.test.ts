@@ -83,7 +83,7 @@ const payloads = fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonValue({ s
 });
 
 describe('sdk: the glue of the templates', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   const folder = agentFolder();
   let bench: Bench;
   before(() => {

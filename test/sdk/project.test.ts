@@ -8,7 +8,7 @@ import { run } from '../cli/run.ts';
 import { agentFolder } from './folders.ts';
 
 describe('sdk: folders that are not as they should be', function () {
-  this.timeout(60_000);
+  this.timeout(120_000);
   const folder = agentFolder();
   after(folder.remove);
   let made = 0;

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import type { TaskTypeView } from '../../src/client/index.ts';
 import type { AgentVersion } from '../../src/contracts/records.ts';
 import { EXIT } from '../../src/cli/exit-codes.ts';
-import { LANGUAGES } from '../../src/sdk/index.ts';
+import { sha256Hex } from '../../src/core/canonical/canonical.ts';
+import { createFabric } from '../../src/fabric/index.ts';
+import { LANGUAGES, publishAgent, readProject, registeredTaskType, tryAgent } from '../../src/sdk/index.ts';
 import type { SampleReport } from '../../src/sdk/index.ts';
 import { run as runCli, type Ran } from '../cli/run.ts';
 import { PROJECT, startPlatform, type Platform } from '../gateway/fixture.ts';
@@ -19,7 +21,7 @@ interface Published extends AgentVersion {
 const LARGEST = { assemblyscript: 11 * 1024, rust: 48 * 1024, typescript: 2 << 20 };
 
 describe('sdk: the templates, as a user has them', function () {
-  this.timeout(120_000);
+  this.timeout(240_000);
   const folder = agentFolder();
   let platform: Platform;
   let env: Record<string, string>;
@@ -113,9 +115,18 @@ describe('sdk: the templates, as a user has them', function () {
     const output = stricter.output as { properties: { why: { maxLength: number } } };
     output.properties.why.maxLength = 5;
     await platform.client.registerTaskType({ ...stricter, version: 2 });
-    const { code, out } = await run('agent', 'publish', dir);
-    assert.equal(code, EXIT.failed);
-    assert.match(out, /got failure bad-output/);
+    const project = await readProject(dir);
+    const taskType = await registeredTaskType(platform.stores, PROJECT, project);
+    const module = new Uint8Array(readFileSync(join(dir, 'build/agent.wasm')));
+    const build = { module, file: '', sha256: sha256Hex(module), toolchain: '', sources: {} };
+    const fabric = createFabric({ poolSize: 1, resolve: () => Promise.resolve(module) });
+    try {
+      const report = await tryAgent(fabric, project, build, taskType);
+      assert.match(report.samples[1]!.problems.join(), /got failure bad-output/);
+      await assert.rejects(publishAgent(platform.stores, PROJECT, project, build, report), /a sample failed/);
+    } finally {
+      fabric.close();
+    }
     assert.equal((await platform.stores.agents.versionsOf(PROJECT, 'my-assemblyscript')).length, 1);
   });
 });
