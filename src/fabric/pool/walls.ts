@@ -30,8 +30,11 @@ const OPEN_FILES = 256;
 /** KiB of native stack, and how much of it V8 may use: the guard's depth limit ends a recursion well before. */
 const STACK_KIB = 8192;
 const STACK_FLAG = '--stack-size=3900';
-/** A batch makes tens of megabytes of short-lived texts: in a larger young generation fewer of them are copied. */
-const HEAP_FLAGS = ['--max-old-space-size=768', '--max-semi-space-size=32'];
+/**
+ * A batch makes tens of megabytes of short-lived texts: in a larger young generation fewer of them are copied. There are as many
+ * sandboxes as processors, so that threads of a collector would only take each other's.
+ */
+const HEAP_FLAGS = ['--max-old-space-size=768', '--max-semi-space-size=32', '--no-parallel-scavenge'];
 
 function works(command: readonly string[]): boolean {
   const [program, ...rest] = command;

@@ -96,24 +96,33 @@ export function loadLinearModel(bytes: Uint8Array): LinearModel {
 
 function createModel(parts: LinearModelParts): LinearModel {
   const { spec, labels, problems, buckets, frequencies, weights } = parts;
-  const counter = createNgramCounter(spec, buckets);
   const width = problems.length;
-  // Each column's inverse document frequency and its weights side by side: a call misses the cache once a column.
-  const stride = 1 + width;
-  const table = new Float64Array(buckets.length * stride);
-  frequencies.forEach((df, column) => (table[column * stride] = inverseFrequency(df, parts.examples)));
-  weights.forEach((weight, i) => (table[(i % buckets.length) * stride + 1 + Math.floor(i / buckets.length)] = weight));
+  // All that a call needs of a column lies side by side, its count, its weights and its inverse document frequency, since a call
+  // misses the cache once for each: (count: u32, weights: f32 each, idf: f64 at an even place).
+  const place = (2 + width) >> 1;
+  const stride = 2 * (place + 1);
+  const words = new ArrayBuffer(buckets.length * stride * 4);
+  const counts = new Uint32Array(words);
+  const weightAt = new Float32Array(words);
+  const inverse = new Float64Array(words);
+  frequencies.forEach((df, column) => (inverse[column * (place + 1) + place] = inverseFrequency(df, parts.examples)));
+  weights.forEach(
+    (weight, i) => (weightAt[(i % buckets.length) * stride + 1 + Math.floor(i / buckets.length)] = weight),
+  );
+  const counter = createNgramCounter(spec, buckets, { counts, stride });
+  const { columns } = counter;
 
   const margins = (text: string): Float64Array => {
     counter.count(text);
     const sums = new Float64Array(width);
+    const { distinct } = counter;
     let square = 0;
-    for (let i = 0; i < counter.distinct; i++) {
-      const column = counter.columns[i]!;
+    for (let i = 0; i < distinct; i++) {
+      const column = columns[i]!;
       const at = column * stride;
-      const value = termWeight(counter.counts[column]!) * table[at]!;
+      const value = termWeight(counts[at]!) * inverse[column * (place + 1) + place]!;
       square += value * value;
-      for (let p = 0; p < width; p++) sums[p]! += value * table[at + 1 + p]!;
+      for (let p = 0; p < width; p++) sums[p]! += value * weightAt[at + 1 + p]!;
     }
     const norm = square > 0 ? 1 / Math.sqrt(square) : 0;
     return sums.map((sum, p) => sum * norm + problems[p]!.bias);

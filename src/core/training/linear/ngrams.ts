@@ -17,7 +17,7 @@ for (let code = 0; code < 128; code++) WORD[code] = /\w/.test(String.fromCharCod
 
 /**
  * Counts the hashed n-grams of one text after another without making a string of any. `columns[0..distinct)` are
- * those of the last text in order of first occurrence; `counts` is indexed by column.
+ * those of the last text in order of first occurrence; `counts` is indexed by column times {@link CountTable.stride}.
  */
 export interface NgramCounter {
   readonly counts: Uint32Array;
@@ -25,6 +25,12 @@ export interface NgramCounter {
   readonly distinct: number;
   /** Counts `text` in place of the text before. */
   count(text: string): void;
+}
+
+/** Where a counter counts: zeroes at every multiple of `stride`, and between them room for what belongs to a column. */
+export interface CountTable {
+  readonly counts: Uint32Array;
+  readonly stride: number;
 }
 
 /** The number of bits that are set (Warren, Hacker's Delight, 5-1). */
@@ -41,11 +47,13 @@ function popcount(word: number): number {
 export function createNgramCounter(
   spec: Pick<LinearSpec, 'analyser' | 'ngrams' | 'maxChars' | 'bits'>,
   vocabulary?: Uint32Array,
+  table?: CountTable,
 ): NgramCounter {
   const size = 1 << spec.bits;
   const mask = size - 1;
-  const counts = new Uint32Array(vocabulary?.length ?? size);
-  const columns = new Uint32Array(counts.length);
+  const width = vocabulary?.length ?? size;
+  const { counts, stride } = table ?? { counts: new Uint32Array(width), stride: 1 };
+  const columns = new Uint32Array(width);
   const [shortest, longest] = spec.ngrams;
   let distinct = 0;
 
@@ -64,7 +72,7 @@ export function createNgramCounter(
       if ((word & bit) === 0) return;
       column = before[column >>> 5]! + popcount(word & (bit - 1));
     }
-    if (counts[column]!++ === 0) columns[distinct++] = column;
+    if (counts[column * stride]!++ === 0) columns[distinct++] = column;
   };
 
   const countWords = (text: string): void => {
@@ -111,7 +119,7 @@ export function createNgramCounter(
       return distinct;
     },
     count(text) {
-      for (let i = 0; i < distinct; i++) counts[columns[i]!] = 0;
+      for (let i = 0; i < distinct; i++) counts[columns[i]! * stride] = 0;
       distinct = 0;
       const lower = text.slice(0, spec.maxChars).toLowerCase();
       if (spec.analyser === 'word') countWords(lower);
