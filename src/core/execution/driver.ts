@@ -1,6 +1,6 @@
 import type { JsonValue } from '../../contracts/records.ts';
 import { canonicalJson, hashOf, sha256Hex } from '../canonical/canonical.ts';
-import { hasInfinity, jsonDepth } from '../validation/json-limits.ts';
+import { parseLimited } from '../validation/json-limits.ts';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
 import type {
   EffectRequest,
@@ -150,12 +150,13 @@ function readRequest(bytes: Uint8Array): Request | undefined {
   }
 }
 
-/** The JSON that an agent wrote, or undefined where it is none that could be hashed and stored on every machine. */
+/**
+ * The JSON that an agent wrote, or undefined where it is none that could be hashed and stored on every machine. What exactly
+ * is wrong with it is not said: a parser's words change with its version, and a record's hash must not.
+ */
 function readJson(bytes: Uint8Array): JsonValue | undefined {
   try {
-    if (jsonDepth(bytes, MAX_NESTING) > MAX_NESTING) return undefined;
-    const value = JSON.parse(utf8.decode(bytes)) as JsonValue;
-    return hasInfinity(value) ? undefined : value;
+    return parseLimited(bytes, { maxBytes: bytes.length, maxDepth: MAX_NESTING });
   } catch {
     return undefined;
   }

@@ -33,8 +33,10 @@ export function jsonDepth(bytes: Uint8Array, limit: number = Number.MAX_SAFE_INT
   return deepest;
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 /** Is there a number in it that was too large for a double? `JSON.parse` makes it infinite, and nothing can be hashed with that. */
-export function hasInfinity(value: JsonValue): boolean {
+function hasInfinity(value: JsonValue): boolean {
   if (typeof value === 'number') return !Number.isFinite(value);
   if (typeof value !== 'object' || value === null) return false;
   return (Array.isArray(value) ? value : Object.values(value)).some((one) => hasInfinity(one as JsonValue));
@@ -58,7 +60,7 @@ export function parseLimited(bytes: Uint8Array, limits: JsonLimits): JsonValue {
   }
   let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    text = utf8.decode(bytes);
   } catch {
     throw new ChimeraError('CHIMERA_MALFORMED_JSON', { why: 'it is not valid UTF-8' });
   }

@@ -1,6 +1,6 @@
 import type { TrapKind } from '../../core/execution/types.ts';
 
-/** A fresh instance of a guarded agent, whichever engine made it: what the canonical ABI and the meter need of it. */
+/** An instance of a guarded agent in its first state, whichever engine made it: what the canonical ABI and the meter need of it. */
 export interface AgentInstance {
   /** Its linear memory as it is now. Calls may grow it: to be read again after each. */
   readonly memory: ArrayBuffer;
@@ -18,7 +18,7 @@ export interface AgentInstance {
 
 /** A compiled agent, ready to be instantiated. */
 export interface AgentModule {
-  /** A new instance that shares nothing with any other. Throws what {@link classify} knows where a segment does not fit. */
+  /** An instance in its first state, byte for byte: nothing tells what ran before it. Throws what {@link classify} knows where a segment does not fit. */
   instantiate(): AgentInstance;
   /** The kind of trap that something thrown by an instance is, or undefined where it is none that an agent can cause. */
   classify(error: unknown): TrapKind | undefined;

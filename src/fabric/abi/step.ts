@@ -53,7 +53,8 @@ function trapped(trap: TrapKind, message: string, fuel: number, memoryBytes: num
 
 /**
  * A step that traps costs all the fuel that it was granted, on every engine: at a trap the meter's counter may be lost in a
- * local. What the host refuses of a step that returned costs what it used. The counters tell whether the guard's own `unreachable` was hit: then the engine's word for it says nothing.
+ * local. What the host refuses of a step that returned costs what it used. The counters tell whether the guard's own
+ * `unreachable` was hit: then the engine's word for it says nothing.
  */
 function afterTrap(
   error: unknown,
