@@ -12,7 +12,7 @@ const PART: Record<MailPart, Part> = {
 };
 
 export const example: DemoExample = {
-  title: 'Mail triage: spam or ham, on 6,046 real mails in two waves',
+  title: 'Mail triage: spam or ham, on real mail in two waves',
   noun: 'mails',
   taskType: mailTriage,
   baseline: { agent: keywordRule.agent, description: keywordRule.description, genome: baselineGenome },

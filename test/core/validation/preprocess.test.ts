@@ -146,6 +146,16 @@ describe('normalisation', () => {
     );
   });
 
+  it('treats ASCII, which it reads in a way of its own, as it treats other texts', () => {
+    const ascii = fc.string({ unit: fc.constantFrom(...' \n\t\r\v\f\0\x07\x7fab,.'.split('')), maxLength: 30 });
+    fc.assert(
+      fc.property(ascii, (text) => {
+        assert.equal(normaliseText(`${text}z`).slice(0, -1), normaliseText(`${text}ж`).slice(0, -1));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
   it('makes look-alikes equal and drops what nobody sees', () => {
     assert.equal(normaliseText(' Ｖｉ\u200bagra\t\t now \r\n\n today\0', { lower: true }), 'viagra now\ntoday');
   });
