@@ -5,6 +5,8 @@ import { hash } from 'node:crypto';
 import type { AgentManifest } from '../contracts/records.ts';
 import { hashOf } from '../core/canonical/canonical.ts';
 import type {
+  AdvanceJob,
+  AdvanceResult,
   AgentRef,
   EvaluationColumns,
   EvaluationJob,
@@ -16,7 +18,7 @@ import type {
   RunJob,
 } from './jobs.ts';
 import { LruMap } from './lru.ts';
-import { checkManifest } from './manifest.ts';
+import { parseManifest } from './manifest.ts';
 import { SandboxPool } from './pool/pool.ts';
 import { sandboxFacts } from './facts.ts';
 import type { SandboxFact } from './pool/walls.ts';
@@ -57,6 +59,8 @@ export interface Fabric {
   publish(module: Uint8Array, manifest: AgentManifest, sample?: PreparedInput): Promise<PublishedAgent>;
   /** One agent on many items; the results are in the order of the items. */
   run(job: RunJob, options?: CallOptions): Promise<RunItemResult[]>;
+  /** One long execution, as far as it comes without the world: see {@link AdvanceJob}. */
+  advance(job: AdvanceJob, options?: CallOptions): Promise<AdvanceResult>;
   /** Payloads as agents would see them; untrusted bytes are parsed in a sandbox only. */
   prepare(job: PrepareJob, options?: CallOptions): Promise<PrepareResult[]>;
   /** Many agents on the same prepared items; columns for each agent, in the order of the agents. */
@@ -139,7 +143,7 @@ export function createFabric(options: FabricOptions): Fabric {
 
   return {
     async publish(module, manifest, sample) {
-      checkManifest(manifest);
+      parseManifest(manifest);
       const job = { module, manifest, ...(sample === undefined ? {} : { sample }) };
       const report = await poolFor([manifest]).submit(
         { kind: 'publish', job },
@@ -163,6 +167,10 @@ export function createFabric(options: FabricOptions): Fabric {
         pool.submit({ kind: 'run', job: { ...job, items, ...want } }, { blobs, ...limitsOf(call), signal }),
       );
       return results.flat();
+    },
+    async advance(job, call = {}) {
+      const blobs = await blobsOf([job.agent]);
+      return poolFor([job.agent.manifest]).submit({ kind: 'advance', job }, { blobs, ...limitsOf(call) });
     },
     async prepare(job, call = {}) {
       const pool = poolFor([]);

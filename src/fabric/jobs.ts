@@ -1,6 +1,7 @@
+import type { ModuleReport } from '../contracts/agents.ts';
 import type { ErrorCode, ErrorDetails } from '../contracts/errors.ts';
 import type { AgentManifest, EffectKind, ExecutionLimits, JsonObject, JsonValue } from '../contracts/records.ts';
-import type { ExecutionRecord, FailureCode, TrapKind } from '../core/execution/types.ts';
+import type { ExecutionRecord, FailureCode, Resumption, Suspension, TrapKind } from '../core/execution/types.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
 
 /** An agent version as the fabric needs it: module by hash, and what it may do. */
@@ -69,6 +70,20 @@ export interface ItemError {
   readonly details: ErrorDetails;
 }
 
+/** One long execution from where it stands until it is done or waits for effects that are not the sandbox's to perform. */
+export interface AdvanceJob {
+  readonly agent: AgentRef;
+  readonly taskType: TaskTypeRef;
+  readonly seed: bigint;
+  /** What models read; after the first step the agent does not see it again. */
+  readonly prepared: PreparedInput;
+  /** Where it was left, with the answers to what it asked for; absent: from its start. */
+  readonly from?: Resumption;
+}
+
+export type AdvanceResult =
+  { readonly record: ExecutionRecord; readonly recordHash: string } | { readonly suspension: Suspension };
+
 /** Payloads to prepare, as agents would see them, without running one. */
 export interface PrepareJob {
   readonly taskType: TaskTypeRef;
@@ -105,8 +120,8 @@ export interface PublishedAgent {
   /** SHA-256 of the module as published. */
   readonly sha256: string;
   readonly manifest: AgentManifest;
-  readonly exports: readonly string[];
-  readonly priceVersion: number;
-  /** How the first step on the sample went. */
+  /** What the guard found in it. */
+  readonly module: ModuleReport;
+  /** How the first step went, on the sample or on an empty payload. */
   readonly smoke: { readonly ok: boolean; readonly trap?: TrapKind; readonly fuel: number };
 }

@@ -1,6 +1,9 @@
+import type { ModuleReport } from '../contracts/agents.ts';
 import type { AgentManifest } from '../contracts/records.ts';
 import type { TrapKind } from '../core/execution/types.ts';
 import type {
+  AdvanceJob,
+  AdvanceResult,
   EvaluationColumns,
   EvaluationJob,
   ItemError,
@@ -17,6 +20,7 @@ export const WASMTIME_FLAG = '--wasmtime=';
 /** Work for a child process, sent whole: one message there, one back. */
 export type Batch =
   | { readonly kind: 'run'; readonly job: RunJob }
+  | { readonly kind: 'advance'; readonly job: AdvanceJob }
   | { readonly kind: 'evaluate'; readonly job: EvaluationJob }
   | { readonly kind: 'prepare'; readonly job: PrepareJob }
   | { readonly kind: 'publish'; readonly job: PublishJob };
@@ -30,13 +34,13 @@ export interface PublishJob {
 
 export interface PublishReport {
   readonly sha256: string;
-  readonly exports: readonly string[];
-  readonly priceVersion: number;
+  readonly module: ModuleReport;
   readonly smoke: { readonly ok: boolean; readonly trap?: TrapKind; readonly fuel: number };
 }
 
 export interface BatchResults {
   readonly run: readonly RunItemResult[];
+  readonly advance: AdvanceResult;
   readonly evaluate: readonly EvaluationColumns[];
   readonly prepare: readonly PrepareResult[];
   readonly publish: PublishReport;

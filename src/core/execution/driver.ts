@@ -1,8 +1,12 @@
 import type { JsonValue } from '../../contracts/records.ts';
-import { canonicalJson, hashOf, sha256Hex } from '../canonical/canonical.ts';
+import { hashOf, sha256Hex } from '../canonical/canonical.ts';
 import { parseLimited } from '../validation/json-limits.ts';
 import { utf8ToBytes } from '@noble/hashes/utils.js';
+import { effectError, hashOfResult } from './results.ts';
+import { addTo, NOTHING_YET } from './transcript.ts';
 import type {
+  Checkpoint,
+  EffectAnswers,
   EffectRequest,
   EffectResult,
   EffectTrace,
@@ -10,31 +14,55 @@ import type {
   ExecutionRecord,
   FailureCode,
   RawEffect,
+  Resumption,
   ResultsBody,
   StartBody,
   StepResult,
+  Suspension,
+  Transcript,
 } from './types.ts';
 
 const EMPTY = new Uint8Array(0);
-const NO_SCORES = new Float64Array(0);
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const MAX_TIME = 0x10000000000;
 /** How deep an agent's JSON may nest. Where a parser gives up depends on the machine's stack; this does not. */
 const MAX_NESTING = 64;
 
 /**
- * The one driver: runs an execution turn by turn until it is done. Every path (single task, bulk, evaluation) uses it;
- * they differ in the engine and the effect handler that they pass. It waits only where engine or handler answer with a
- * promise, so that a synchronous execution costs no promise per step: then the record comes back as it is.
- * Faults that are not the agent's own are thrown by engine or handler and pass through.
+ * The one driver: runs an execution turn by turn until it is done. Every path (single task, bulk, evaluation, long executions)
+ * uses it; they differ in the engine and the effect handler that they pass. It waits only where engine or handler answer with
+ * a promise, so that a synchronous execution costs no promise per step: then the record comes back as it is.
+ * Faults that are not the agent's own are thrown by engine or handler and pass through. For handlers that perform whatever
+ * they are asked for; a `RangeError` where one does not.
  */
 export function drive(execution: Execution): ExecutionRecord | Promise<ExecutionRecord> {
-  const turns = run(execution);
+  const concluded = (end: ExecutionRecord | Suspension): ExecutionRecord => {
+    if (!isSuspension(end)) return end;
+    throw new RangeError(`an effect of turn ${end.checkpoint.turn - 1} was not performed`);
+  };
+  const end = advance(execution);
+  return end instanceof Promise ? end.then(concluded) : concluded(end);
+}
+
+/**
+ * Like {@link drive}, from the start or from where the execution was left, until it is done or waits for effects that its
+ * handler leaves to others. However often it is left and resumed, the record is the same.
+ */
+export function advance(
+  execution: Execution,
+  from?: Resumption,
+): ExecutionRecord | Suspension | Promise<ExecutionRecord | Suspension> {
+  const turns = run(execution, from);
   const next = turns.next();
   return next.done === true ? next.value : settle(turns, next.value);
 }
 
-async function settle(turns: Turns, first: PromiseLike<unknown>): Promise<ExecutionRecord> {
+/** Does the execution wait for effects? */
+export function isSuspension(end: ExecutionRecord | Suspension): end is Suspension {
+  return 'checkpoint' in end;
+}
+
+async function settle(turns: Turns, first: PromiseLike<unknown>): Promise<ExecutionRecord | Suspension> {
   let waiting = first;
   for (;;) {
     const next = turns.next(await waiting);
@@ -43,7 +71,7 @@ async function settle(turns: Turns, first: PromiseLike<unknown>): Promise<Execut
   }
 }
 
-type Turns = Generator<PromiseLike<unknown>, ExecutionRecord, unknown>;
+type Turns = Generator<PromiseLike<unknown>, ExecutionRecord | Suspension, unknown>;
 
 function* resolved<T extends object>(value: T | PromiseLike<T>): Generator<PromiseLike<unknown>, T, unknown> {
   return 'then' in value ? ((yield value) as T) : value;
@@ -58,26 +86,41 @@ interface Progress {
   memoryBytes: number;
   modelCalls: number;
   logBytes: number;
+  readonly transcript: Transcript;
+  /** Since `transcript`. */
   readonly effects: EffectTrace[];
   readonly log: string[];
 }
 
-function* run(execution: Execution): Turns {
+const BEGINNING: Checkpoint = {
+  state: EMPTY,
+  turn: 0,
+  time: 0,
+  fuel: 0,
+  memoryBytes: 0,
+  modelCalls: 0,
+  log: [],
+  transcript: NOTHING_YET,
+};
+
+function progressFrom(checkpoint: Checkpoint): Progress {
+  const log = [...checkpoint.log];
+  return { ...checkpoint, log, logBytes: log.reduce((sum, line) => sum + utf8ToBytes(line).length, 0), effects: [] };
+}
+
+function checkpointOf({ logBytes: _, effects, transcript, ...progress }: Progress): Checkpoint {
+  return { ...progress, transcript: addTo(transcript, effects) };
+}
+
+function* run(execution: Execution, from: Resumption | undefined): Turns {
   const { engine, limits, seed } = execution;
-  const progress: Progress = {
-    state: EMPTY,
-    turn: 0,
-    time: 0,
-    fuel: 0,
-    memoryBytes: 0,
-    modelCalls: 0,
-    logBytes: 0,
-    effects: [],
-    log: [],
-  };
+  const progress = progressFrom(from?.checkpoint ?? BEGINNING);
   const failed = (code: FailureCode, message: string): ExecutionRecord =>
-    finish(execution, progress, { status: 'failed', reason: { code, message } });
-  let body: StartBody | ResultsBody = { kind: 'start', ...execution.input };
+    finish(execution.priceVersion, progress, { status: 'failed', reason: { code, message } });
+  let body: StartBody | ResultsBody =
+    from === undefined
+      ? { kind: 'start', ...execution.input }
+      : { kind: 'results', results: noted(progress, from.asked, from.answers) };
   for (;;) {
     if (progress.turn === limits.turns) return failed('too-many-turns', `not done after ${limits.turns} turns`);
     const event = { turn: progress.turn, seed, time: progress.time, body };
@@ -97,12 +140,15 @@ function* run(execution: Execution): Turns {
       case 'effects': {
         const asked = readRequests(step.outcome.effects);
         if (typeof asked === 'string') return failed('bad-outcome', asked);
-        const results = yield* perform(execution, progress, asked);
-        body = { kind: 'results', results };
+        const answers = yield* perform(execution, progress, asked);
+        if (!areComplete(answers)) return { checkpoint: checkpointOf(progress), asked, answers };
+        body = { kind: 'results', results: noted(progress, asked, answers) };
       }
     }
   }
 }
+
+const areComplete = (answers: EffectAnswers): answers is readonly EffectResult[] => !answers.includes(undefined);
 
 /** Keeps the lines of a step within the budget of the whole execution. */
 function appendLog(progress: Progress, step: StepResult & { ok: true }, limit: number): boolean {
@@ -166,23 +212,32 @@ function* perform(
   execution: Execution,
   progress: Progress,
   asked: readonly EffectRequest[],
-): Generator<PromiseLike<unknown>, EffectResult[], unknown> {
-  const turn = progress.turn - 1;
+): Generator<PromiseLike<unknown>, EffectAnswers, unknown> {
   const refusals = asked.map((effect) => refusal(execution, effect));
   const allowed = asked.filter((_, position) => refusals[position] === undefined);
-  const answers = allowed.length === 0 ? [] : yield* resolved(execution.effects.perform(allowed, turn));
+  const answers = allowed.length === 0 ? [] : yield* resolved(execution.effects.perform(allowed, progress.turn - 1));
   if (answers.length !== allowed.length) {
     throw new RangeError(`the effect handler answered ${answers.length} of ${allowed.length} effects`);
   }
   let next = 0;
-  return asked.map((effect, position) => {
-    const result = refusals[position] ?? answers[next++]!;
+  return asked.map((_, position) => refusals[position] ?? answers[next++]);
+}
+
+/** Takes the answers to a turn's effects down. */
+function noted(
+  progress: Progress,
+  asked: readonly EffectRequest[],
+  answers: readonly EffectResult[],
+): readonly EffectResult[] {
+  const turn = progress.turn - 1;
+  asked.forEach((effect, position) => {
     const { index, kind, requestHash } = effect;
+    const result = answers[position]!;
     progress.effects.push({ turn, index, kind, requestHash, resultHash: hashOfResult(result), ok: result.ok });
     if (result.ok && (kind === 'infer' || kind === 'embed')) progress.modelCalls++;
     if (result.ok && kind === 'sleep') progress.time = Math.min(MAX_TIME, progress.time + sleepMs(effect)!);
-    return result;
   });
+  return answers;
 }
 
 const FORBIDDEN = new Map<string, EffectResult>();
@@ -205,67 +260,44 @@ function sleepMs(effect: EffectRequest): number | undefined {
   return Number.isSafeInteger(ms) && (ms as number) >= 0 ? (ms as number) : undefined;
 }
 
-/** An answer to an effect that could not be performed. */
-export function effectError(code: string, message: string): EffectResult {
-  return { ok: false, body: utf8ToBytes(canonicalJson({ code, message })), scores: NO_SCORES };
-}
-
-/** The answer to an effect: `body` as canonical JSON, `scores` as its numeric view. */
-export function effectAnswer(body: unknown, scores: Float64Array = NO_SCORES): EffectResult {
-  return { ok: true, body: utf8ToBytes(canonicalJson(body)), scores };
-}
-
-const resultHashes = new WeakMap<EffectResult, string>();
-
-/** Name of a result: SHA-256 over ok, the length of the body, the body, and the scores as little-endian doubles. */
-export function hashOfResult(result: EffectResult): string {
-  const known = resultHashes.get(result);
-  if (known !== undefined) return known;
-  const { ok, body, scores } = result;
-  const bytes = new Uint8Array(5 + body.length + 8 * scores.length);
-  const view = new DataView(bytes.buffer);
-  view.setUint8(0, ok ? 1 : 0);
-  view.setUint32(1, body.length, true);
-  bytes.set(body, 5);
-  scores.forEach((score, index) => view.setFloat64(5 + body.length + 8 * index, score, true));
-  const hash = sha256Hex(bytes);
-  resultHashes.set(result, hash);
-  return hash;
-}
-
 function conclude(execution: Execution, progress: Progress, bytes: Uint8Array): ExecutionRecord {
   const bad = (message: string): ExecutionRecord =>
-    finish(execution, progress, { status: 'failed', reason: { code: 'bad-output', message } });
+    finish(execution.priceVersion, progress, { status: 'failed', reason: { code: 'bad-output', message } });
   const output = readJson(bytes);
   if (output === undefined) {
     return bad(`the output is not JSON in UTF-8, nests deeper than ${MAX_NESTING} or has a number beyond doubles`);
   }
   const problems = execution.validateOutput?.(output) ?? [];
-  if (problems.length === 0) return finish(execution, progress, { status: 'completed', output });
+  if (problems.length === 0) return finish(execution.priceVersion, progress, { status: 'completed', output });
   return bad(problems.map(({ path, message }) => `${path || '/'}: ${message}`).join('; '));
 }
 
 function finish(
-  execution: Execution,
+  priceVersion: number,
   progress: Progress,
   verdict: Pick<ExecutionRecord, 'status' | 'output' | 'reason'>,
 ): ExecutionRecord {
-  const { fuel, memoryBytes, turn, modelCalls, effects, log } = progress;
-  return {
-    ...verdict,
-    fuel,
-    memoryBytes,
-    turns: turn,
-    modelCalls,
-    effects,
-    log,
-    priceVersion: execution.priceVersion,
-  };
+  const { fuel, memoryBytes, turn, modelCalls, transcript, effects, log } = progress;
+  return { ...verdict, fuel, memoryBytes, turns: turn, modelCalls, transcript, effects, log, priceVersion };
 }
 
-/** The name of a record. Equal records on two paths, machines or attempts have equal names. */
-export function recordHash(record: ExecutionRecord): string {
-  return hashOf(record);
+/** The record of an execution that is ended from outside where it stands. `output`: what it had to say by then. */
+export function endedEarly(
+  checkpoint: Checkpoint,
+  reason: { code: FailureCode; message: string },
+  priceVersion: number,
+  output?: JsonValue,
+): ExecutionRecord {
+  const verdict = { status: 'failed' as const, reason, ...(output === undefined ? {} : { output }) };
+  return finish(priceVersion, progressFrom(checkpoint), verdict);
+}
+
+/**
+ * The name of a record. Equal records on two paths, machines or attempts have equal names, wherever they were left and
+ * resumed in between: of the effects it holds their transcript.
+ */
+export function recordHash({ transcript, effects, ...record }: ExecutionRecord): string {
+  return hashOf({ ...record, transcript: addTo(transcript, effects) });
 }
 
 /** A seed of 64 bits from any text: its SHA-256, first eight bytes. */

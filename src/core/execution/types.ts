@@ -97,9 +97,12 @@ export interface EffectRequest {
   readonly requestHash: string;
 }
 
-/** Performs the effects of a turn. The results come in the order of the requests. What it throws ends the drive. */
+/** The answers to the effects of a turn, in their order; undefined where the effect is performed elsewhere. */
+export type EffectAnswers = readonly (EffectResult | undefined)[];
+
+/** Performs the effects of a turn, or leaves them to whoever resumes the execution. What it throws ends the drive. */
 export interface EffectHandler {
-  perform(effects: readonly EffectRequest[], turn: number): readonly EffectResult[] | Promise<readonly EffectResult[]>;
+  perform(effects: readonly EffectRequest[], turn: number): EffectAnswers | Promise<EffectAnswers>;
 }
 
 export interface EffectTrace {
@@ -111,8 +114,41 @@ export interface EffectTrace {
   readonly ok: boolean;
 }
 
-/** Why an execution failed: a {@link TrapKind}, or one of these. */
-export type FailureCode = TrapKind | 'too-many-turns' | 'bad-output' | 'agent-failed';
+/**
+ * A hash chain over the effects of an execution: every link is the SHA-256 over the one before (64 hex digits) and the canonical
+ * JSON of an {@link EffectTrace}. Its length does not grow with the execution's.
+ */
+export interface Transcript {
+  readonly hash: string;
+  readonly length: number;
+}
+
+/** Where an execution stands after a step: with the answers to the effects that it asked for, it goes on anywhere. */
+export interface Checkpoint {
+  readonly state: Uint8Array;
+  readonly turn: number;
+  readonly time: number;
+  readonly fuel: number;
+  readonly memoryBytes: number;
+  readonly modelCalls: number;
+  readonly log: readonly string[];
+  readonly transcript: Transcript;
+}
+
+/** An execution that waits for effects that its handler does not perform. */
+export interface Suspension {
+  readonly checkpoint: Checkpoint;
+  /** Every effect of the turn, refused ones included. */
+  readonly asked: readonly EffectRequest[];
+  readonly answers: EffectAnswers;
+}
+
+/** A suspension with every answer: where to go on. */
+export type Resumption = Suspension & { readonly answers: readonly EffectResult[] };
+
+/** Why an execution failed: a {@link TrapKind}, or one of these. The last two end a long execution from outside. */
+export type FailureCode =
+  TrapKind | 'too-many-turns' | 'bad-output' | 'agent-failed' | 'unrecorded-effect' | 'budget-exhausted' | 'cancelled';
 
 /**
  * What came of one execution: plain JSON without clock or machine, so that the same (agent, input, seed, effect
@@ -127,6 +163,9 @@ export interface ExecutionRecord {
   readonly turns: number;
   /** Effects `infer` and `embed` that were answered. */
   readonly modelCalls: number;
+  /** The effects up to the last checkpoint. */
+  readonly transcript: Transcript;
+  /** The effects since then. */
   readonly effects: readonly EffectTrace[];
   readonly log: readonly string[];
   readonly priceVersion: number;

@@ -2,8 +2,9 @@ import { hash } from 'node:crypto';
 import { isChimeraError } from '../../contracts/errors.ts';
 import type { JsonObject, JsonValue } from '../../contracts/records.ts';
 import { canonicalJson } from '../../core/canonical/canonical.ts';
-import { effectAnswer, effectError } from '../../core/execution/driver.ts';
-import type { EffectHandler, EffectRequest, EffectResult } from '../../core/execution/types.ts';
+import { getAnswer, parseMemoryRequest, putAnswer } from '../../core/execution/memory.ts';
+import { effectAnswer, effectError } from '../../core/execution/results.ts';
+import type { EffectAnswers, EffectHandler, EffectRequest, EffectResult } from '../../core/execution/types.ts';
 import type { RecordedEffect } from '../jobs.ts';
 import type { LruMap } from '../lru.ts';
 import type { InferenceModel } from './services.ts';
@@ -39,13 +40,34 @@ export function itemContext(payload: JsonObject, recorded: readonly RecordedEffe
   return { payload, answers: new Map(), recorded: new Map(results) };
 }
 
+/** The blocks of one execution that runs in one go. */
+class ExecutionMemory {
+  readonly #blocks = new Map<string, Uint8Array>();
+  #kept = 0;
+
+  perform(value: JsonValue): EffectResult {
+    const request = parseMemoryRequest(value);
+    if (!('op' in request)) return request;
+    if (request.op === 'get') return getAnswer(this.#blocks.get(request.sha256), request.as);
+    const { sha256, bytes } = request;
+    const kept = this.#kept + (this.#blocks.has(sha256) ? 0 : bytes.length);
+    const answer = putAnswer(sha256, bytes.length, kept);
+    if (answer.ok) {
+      this.#blocks.set(sha256, bytes);
+      this.#kept = kept;
+    }
+    return answer;
+  }
+}
+
 /**
  * The handler of the child process: pure effects are computed where the agent runs, world effects come from the
- * recording and are otherwise refused, since nothing here can reach the world.
+ * recording and are otherwise refused, since nothing here can reach the world. `sleep` takes no time.
  */
 export class PureEffects implements EffectHandler {
   /** Did the agent ask for a world effect that nobody recorded? */
   unrecorded = false;
+  readonly #memory = new ExecutionMemory();
   readonly #item: ItemContext;
   readonly #models: Readonly<Record<string, string>>;
   readonly #load: (sha256: string) => InferenceModel;
@@ -64,18 +86,19 @@ export class PureEffects implements EffectHandler {
   }
 
   perform(effects: readonly EffectRequest[]): EffectResult[] {
-    return effects.map((effect) => this.#perform(effect));
+    return effects.map((effect) => this.performOne(effect));
   }
 
-  #perform(effect: EffectRequest): EffectResult {
+  performOne(effect: EffectRequest): EffectResult {
     switch (effect.kind) {
       case 'infer':
         return this.#infer(effect.request);
+      case 'memory':
+        return this.#memory.perform(effect.request);
       case 'sleep':
         return effectAnswer({});
       case 'embed':
-      case 'memory':
-        return effectError('CHIMERA_FORBIDDEN', `${effect.kind} is not served here`);
+        return effectError('CHIMERA_NOT_FOUND', 'no model of this platform computes embeddings');
       case 'http':
       case 'tool':
       case 'ask-human':
@@ -117,5 +140,23 @@ export class PureEffects implements EffectHandler {
     });
     this.#item.answers.set(nearKey, result);
     return result;
+  }
+}
+
+/**
+ * The handler of a long execution's turns: what is a function of model and payload is computed here, all else is left to the
+ * worker, which records it.
+ */
+export class TurnEffects implements EffectHandler {
+  readonly #pure: PureEffects;
+
+  constructor(pure: PureEffects) {
+    this.#pure = pure;
+  }
+
+  perform(effects: readonly EffectRequest[]): EffectAnswers {
+    return effects.map((effect) =>
+      effect.kind === 'infer' || effect.kind === 'embed' ? this.#pure.performOne(effect) : undefined,
+    );
   }
 }

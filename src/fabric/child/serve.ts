@@ -1,4 +1,5 @@
 import type { Batch, FromChild, ToChild } from '../protocol.ts';
+import { advanceExecution } from './advance.ts';
 import { evaluateBatch, itemError, newWorkplace, prepareBatch, publishBatch, runBatch } from './batches.ts';
 import type { Workplace } from './batches.ts';
 import { chooseCompiler } from './compile.ts';
@@ -9,6 +10,8 @@ function work(workplace: Workplace, batch: Batch): unknown {
   switch (batch.kind) {
     case 'run':
       return runBatch(workplace, batch.job);
+    case 'advance':
+      return advanceExecution(workplace, batch.job);
     case 'evaluate':
       return evaluateBatch(workplace, batch.job);
     case 'prepare':

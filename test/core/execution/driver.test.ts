@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import type { ExecutionLimits, JsonValue } from '../../../src/contracts/records.ts';
-import {
-  drive,
-  effectAnswer,
-  effectError,
-  hashOfResult,
-  recordHash,
-  seedOf,
-} from '../../../src/core/execution/driver.ts';
+import { advance, drive, endedEarly, isSuspension, recordHash, seedOf } from '../../../src/core/execution/driver.ts';
 import { DEFAULT_LIMITS, LIMIT_CEILINGS, effectiveLimits } from '../../../src/core/execution/limits.ts';
-import type { Execution, ExecutionRecord, Outcome, StepEvent, StepResult } from '../../../src/core/execution/types.ts';
+import { effectAnswer, effectError, hashOfResult } from '../../../src/core/execution/results.ts';
+import { addTo } from '../../../src/core/execution/transcript.ts';
+import type {
+  EffectRequest,
+  EffectResult,
+  Execution,
+  ExecutionRecord,
+  Outcome,
+  StepEvent,
+  StepResult,
+} from '../../../src/core/execution/types.ts';
 
 const utf8 = new TextEncoder();
 const done = (output: JsonValue): Outcome => ({ kind: 'done', output: utf8.encode(JSON.stringify(output)) });
@@ -93,6 +97,59 @@ describe('core/execution driver', () => {
     assert.ok(record instanceof Promise);
     assert.deepEqual(await record, sync(now));
     assert.equal(recordHash(await record), recordHash(sync(now)));
+  });
+
+  it('gives the same record wherever it is left and resumed, through JSON and on another driver', () => {
+    const turn: Turn = (event) => {
+      const time = event.body.kind === 'results' ? event.body.results.length : 0;
+      const asked = ask(['http', `{"n":${event.turn}}`], ['sleep', '{"ms":7}'], ['infer', `${time}`], ['http', '"x"']);
+      return { outcome: event.turn < 6 ? asked : done(event.time), log: [`turn ${event.turn}`] };
+    };
+    const whole = sync(execution(turn));
+    fc.assert(
+      fc.property(fc.array(fc.boolean(), { minLength: 6, maxLength: 6 }), (leaves) => {
+        const answer = ({ request }: EffectRequest): EffectResult => effectAnswer(request);
+        const leaving = execution(turn, {
+          effects: {
+            perform: (effects, at) =>
+              effects.map((effect) => (leaves[at] === true && effect.kind !== 'infer' ? undefined : answer(effect))),
+          },
+        });
+        let left = 0;
+        let end = advance(leaving);
+        for (;;) {
+          assert.ok(!(end instanceof Promise));
+          if (!isSuspension(end)) break;
+          left++;
+          const { checkpoint, asked, answers } = end;
+          const filled = answers.map((known, i) => known ?? answer(asked[i]!));
+          const log = JSON.parse(JSON.stringify(checkpoint.log)) as string[];
+          end = advance(leaving, { checkpoint: { ...checkpoint, log }, asked, answers: filled });
+        }
+        assert.equal(left, leaves.filter(Boolean).length);
+        assert.equal(recordHash(end), recordHash(whole));
+        assert.deepEqual(
+          [end.output, end.turns, end.fuel, end.modelCalls, end.log],
+          [whole.output, whole.turns, whole.fuel, whole.modelCalls, whole.log],
+        );
+        assert.deepEqual(addTo(end.transcript, end.effects), addTo(whole.transcript, whole.effects));
+      }),
+    );
+  });
+
+  it('is a failed execution of its own name where it is ended from outside', () => {
+    const left = advance(
+      execution(() => ({ outcome: ask(['http', '1']), log: ['so far'] }), { effects: { perform: () => [undefined] } }),
+    );
+    assert.ok(!(left instanceof Promise) && isSuspension(left));
+    const reason = { code: 'cancelled', message: 'by ada' } as const;
+    const record = endedEarly(left.checkpoint, reason, 1, { half: true });
+    assert.deepEqual([record.status, record.reason, record.output], ['failed', reason, { half: true }]);
+    assert.deepEqual([record.turns, record.fuel, record.log], [1, 10, ['so far']]);
+    assert.throws(
+      () => drive(execution(() => ({ outcome: ask(['http', '1']) }), { effects: { perform: () => [undefined] } })),
+      /turn 0 was not performed/,
+    );
   });
 
   it('answers effects outside the capabilities itself, in their place', () => {

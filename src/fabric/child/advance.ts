@@ -1,0 +1,24 @@
+import { canonicalBytes } from '../../core/canonical/canonical.ts';
+import { advance, isSuspension, recordHash } from '../../core/execution/driver.ts';
+import type { AdvanceJob, AdvanceResult } from '../jobs.ts';
+import type { Workplace } from './batches.ts';
+import { itemContext, PureEffects, TurnEffects } from './effects.ts';
+
+/** Steps of one long execution, until it is done or asks for more than a model's answer. */
+export async function advanceExecution({ library, cache }: Workplace, job: AdvanceJob): Promise<AdvanceResult> {
+  const { agent, taskType, seed, prepared, from } = job;
+  const { capabilities, models } = agent.manifest;
+  const pure = new PureEffects(itemContext(prepared.payload), models, library.model.bind(library), cache);
+  const end = await advance(
+    {
+      ...library.agent(agent, taskType.limits),
+      input: { payload: canonicalBytes(prepared.payload), features: prepared.features },
+      seed,
+      capabilities,
+      effects: new TurnEffects(pure),
+      validateOutput: library.validator(taskType.output as never),
+    },
+    from,
+  );
+  return isSuspension(end) ? { suspension: end } : { record: end, recordHash: recordHash(end) };
+}
