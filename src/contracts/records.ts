@@ -140,6 +140,10 @@ export interface AgentManifest {
   models: Record<string, string>;
   limits: Partial<ExecutionLimits>;
   engine: 'any' | 'wasmtime';
+  /** Where its `http` effects may go: core/execution/allow.ts says how an entry is written. */
+  http?: { allow: string[] };
+  /** The tools of temporal.yaml that its `tool` effects may call. */
+  tools?: string[];
 }
 
 export interface ExecutionLimits {
