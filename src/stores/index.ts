@@ -1,4 +1,5 @@
 import { createAgents } from './agents.ts';
+import { createApprovals } from './approvals.ts';
 import type { ArtifactStore } from './artifacts/artifact-store.ts';
 import { createAudit } from './audit.ts';
 import { createBatches } from './batches.ts';
@@ -7,6 +8,7 @@ import { openDatabase } from './database.ts';
 import { createDatasets } from './datasets.ts';
 import { createDeadLetters } from './dead-letters.ts';
 import { createDeployments } from './deployments.ts';
+import { createEffects, createMemoryBlocks } from './effects.ts';
 import { createExecutions } from './executions.ts';
 import { createCandidates, createEvaluations, createExperiments, createSnapshots } from './experiments.ts';
 import { createFeedback } from './feedback.ts';
@@ -14,16 +16,19 @@ import { collectGarbage, type GarbageOptions, type GarbageReport } from './gc.ts
 import { createKpi } from './kpi.ts';
 import { createLedger } from './ledger.ts';
 import { createListen, type Listen } from './listen.ts';
+import { createLongExecutions } from './long-executions.ts';
 import { migrateDown, migrateUp } from './migrations.ts';
 import { createModels } from './models.ts';
 import { createApiKeys, createProjects, createTaskTypes } from './projects.ts';
 import { createRollouts } from './rollouts.ts';
 import { createScores } from './scores.ts';
 import { createTasks } from './tasks.ts';
+import type * as long from './execution-types.ts';
 import type * as registry from './registry-types.ts';
 import type * as stream from './stream-types.ts';
 
 export type * from './stream-types.ts';
+export type * from './execution-types.ts';
 export type * from './registry-types.ts';
 export type { ArtifactContent, ArtifactStore, StoredArtifact } from './artifacts/artifact-store.ts';
 export type { GarbageOptions, GarbageReport } from './gc.ts';
@@ -48,6 +53,11 @@ export interface Stores {
   readonly kpi: stream.KpiRepository;
   readonly deployments: stream.DeploymentsRepository;
   readonly deadLetters: stream.DeadLettersRepository;
+  // Executions that go turn by turn
+  readonly longExecutions: long.LongExecutionsRepository;
+  readonly effects: long.EffectsRepository;
+  readonly memoryBlocks: long.MemoryBlocksRepository;
+  readonly approvals: long.ApprovalsRepository;
   // What is made of it
   readonly agents: registry.AgentsRepository;
   readonly models: registry.ModelsRepository;
@@ -91,6 +101,10 @@ export function createStores(options: { databaseUrl: string; artifacts: Artifact
     kpi: createKpi(db),
     deployments: createDeployments(db),
     deadLetters: createDeadLetters(db),
+    longExecutions: createLongExecutions(db),
+    effects: createEffects(db),
+    memoryBlocks: createMemoryBlocks(db),
+    approvals: createApprovals(db),
     agents: createAgents(db),
     models: createModels(db),
     datasets: createDatasets(db),
