@@ -37,6 +37,8 @@ export interface Benchmark {
 export interface ProofOptions {
   /** Cases to try; absent: the proof's own full count. */
   count?: number;
+  /** Number of the first case, where cases are numbered; absent: 0. */
+  from?: number;
   seed: string;
   log(line: string): void;
 }

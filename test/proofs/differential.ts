@@ -1,31 +1,49 @@
 import type { Proof } from '../../bench/harness/types.ts';
-import { openWasmtime } from '../../src/fabric/wasmtime/engine.ts';
-import { compareCase } from '../fabric/differential/compare.ts';
+import { sweep } from '../fabric/differential/sweep.ts';
 import { wasmtimeLibrary } from '../fabric/wasmtime/library.ts';
 
-/** Cases between two lines of progress. */
-const REPORTED = 1000;
 /** Failures that are printed. */
 const SHOWN = 20;
+/** Seconds between two lines of progress. */
+const SECONDS = 10;
 
 export const proof: Proof = {
   name: 'differential',
   title: 'Random agents end alike on V8 and wasmtime, and with and without the guard: output, trap, fuel, memory',
 
-  async run({ count = 1_000_000, seed, log }) {
-    const library = await wasmtimeLibrary();
-    const other = 'path' in library ? openWasmtime(library.path) : undefined;
-    const lines: string[] = [];
-    if ('why' in library) lines.push(`without wasmtime: ${library.why}`);
-    let failed = 0;
-    let trapped = 0;
-    for (let index = 0; index < count; index++) {
-      const one = compareCase(seed, index, other);
-      if (one.trapped) trapped++;
-      if (one.what !== undefined && ++failed <= SHOWN) lines.push(`seed ${seed}, ${one.what}`);
-      if ((index + 1) % REPORTED === 0) log(`${index + 1} cases, ${trapped} trapped, ${failed} differ`);
-    }
+  async run({ count = 1_000_000, from = 0, seed, log }) {
+    const found = await wasmtimeLibrary();
+    const began = performance.now();
+    let said = began;
+    const report = await sweep({
+      seed,
+      from,
+      count,
+      ...('path' in found && { library: found.path }),
+      onProgress({ cases, runs, differs }, next) {
+        const now = performance.now();
+        if (now < said + 1000 * SECONDS) return;
+        said = now;
+        const rate = cases / ((now - began) / 1000);
+        const left = (count - cases) / rate / 60;
+        log(
+          `${cases} cases, ${runs} runs, ${differs.length} differ; ${rate.toFixed(0)} a second, ` +
+            `${left.toFixed(0)} minutes left; --from ${next} goes on from here`,
+        );
+      },
+    });
+    const lines = report.differs.slice(0, SHOWN).map((line) => `seed ${seed}, ${line}`);
+    lines.push(`${report.cases} cases, ${report.runs} runs`, `ended: ${listed(report.ended)}`);
+    lines.push(`instructions: ${listed(report.classes)}`);
+    if ('why' in found) lines.push(`without wasmtime: ${found.why}`);
     // Without the second engine only half of what is promised was tried.
-    return { passed: other === undefined ? 0 : count - failed, failed, lines };
+    const failed = report.differs.length;
+    return { passed: 'why' in found ? 0 : Math.max(0, report.cases - failed), failed, lines };
   },
 };
+
+const listed = (counts: ReadonlyMap<string, number>): string =>
+  [...counts]
+    .sort(([, a], [, b]) => b - a)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ');

@@ -60,7 +60,8 @@ export function createEngine(wasmtime: Wasmtime): bigint {
   const bytes = (name: string, value: number): void =>
     wasmtime.set(pool, `wasmtime_pooling_allocation_config_${name}_set`, 'size_t', value);
   count('total_core_instances', 1);
-  count('total_memories', 1);
+  // The heap of an agent that has external references lies in a memory too.
+  count('total_memories', 2);
   count('total_tables', CEILINGS.tables);
   count('max_tables_per_module', CEILINGS.tables);
   count('total_component_instances', 0);

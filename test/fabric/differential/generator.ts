@@ -1,327 +1,168 @@
 import type { Stream } from '../../../src/core/random/random.ts';
-import { Code, F32, F64, I32, I64, V128 } from '../../../src/core/wasm/code.ts';
+import { ByteWriter } from '../../../src/core/wasm/bytes.ts';
+import { Code, EXTERNREF, F32, F64, FUNCREF, I32, I64, V128 } from '../../../src/core/wasm/code.ts';
 import type { FunctionSpec } from '../../../src/core/wasm/encoder.ts';
-import { OWN, P, agentModule, result } from '../agents.ts';
-import { LOADS, OPERATORS, STORES, TRAPPING } from './operators.ts';
-import type { Operator } from './operators.ts';
+import { SECTION } from '../../../src/fabric/guard/module.ts';
+import { OWN, P, agentModule } from '../agents.ts';
+import { extendModule } from './extend.ts';
+import type { Item } from './extend.ts';
+import {
+  BLOCKS,
+  ELEMENTS,
+  FUNCTIONS,
+  IN_TABLE,
+  NUMBERS,
+  PLAIN_BLOCKS,
+  RECURSIVE,
+  TABLES,
+  globalsOf,
+} from './layout.ts';
+import type { Layout, NanBits, Signature } from './layout.ts';
+import { LOCALS, Program, typeIndex } from './program.ts';
+
+/** Bytes of the memory that the agent answers with: where it puts what else it can see of itself. */
+const ANSWER = 2048;
+const ROUNDS = 2;
+/** Where the answer has what; the record of the outcome lies where programs seldom write. */
+const AT = { results: 128, globals: 256, tables: 384, outcome: 60_000 };
+/** No state, done with the first bytes of the memory, no log: little-endian words. */
+const OUTCOME = [0, 0, 0, 0, ANSWER, 0, 0].flatMap((word) => [word & 255, word >> 8, 0, 0]);
+const RECURSION: Signature = { params: [I32, I64], results: [I32] };
+const FIRST_LOCAL = 10;
 
 /**
- * `hidden`: no NaN's bits can be told, so that even an unguarded engine must give the same. `open`: they can, anywhere,
- * and only guarded engines agree.
- */
-export type NanBits = 'hidden' | 'open';
-
-const TYPES = [I32, I64, F32, F64, V128];
-const PER_TYPE = 2;
-/** Locals: two of each type, then a counter for each loop that may be nested. */
-const LOCALS = [...TYPES.flatMap((type) => Array.from({ length: PER_TYPE }, () => type)), I32, I32, I32];
-const FIRST_COUNTER = TYPES.length * PER_TYPE;
-const MAX_LOOPS = 3;
-/** Calls in deeper loops would multiply beyond what a test has time for. */
-const MAX_LOOPS_OF_CALLS = 1;
-const FUNCTIONS = 4;
-/** Functions in the table call nobody, so that calls through it come to an end. */
-const IN_TABLE = 2;
-const GLOBALS = [I32, I32, I64, F64];
-
-interface Signature {
-  readonly params: readonly number[];
-  readonly results: readonly number[];
-}
-
-/** One random function: structured control flow around typed expressions, all of which end. */
-class Program {
-  readonly #random: Stream;
-  readonly #self: number;
-  readonly #signatures: readonly Signature[];
-  readonly #operators: ReadonlyMap<number, readonly Operator[]>;
-  readonly #nans: NanBits;
-  readonly #code = new Code();
-  readonly #params: number;
-  #budget = 60;
-
-  constructor(random: Stream, self: number, signatures: readonly Signature[], nans: NanBits) {
-    this.#random = random;
-    this.#self = self;
-    this.#signatures = signatures;
-    this.#nans = nans;
-    this.#params = signatures[self]!.params.length;
-    const known = OPERATORS.filter(({ tellsNans }) => nans === 'open' || !tellsNans);
-    this.#operators = new Map(TYPES.map((type) => [type, known.filter((one) => one.result === type)]));
-  }
-
-  build(): Code {
-    this.#signatures[this.#self]!.params.forEach((type, i) => this.#code.get(i).set(this.#local(type)));
-    this.#statements([], 0);
-    for (const type of this.#signatures[this.#self]!.results) this.#value(type);
-    return this.#code;
-  }
-
-  #local(type: number): number {
-    return this.#params + TYPES.indexOf(type) * PER_TYPE + this.#random.integer(PER_TYPE);
-  }
-
-  #constant(type: number): void {
-    const random = this.#random;
-    const bits = (): number[] => Array.from({ length: 4 }, () => random.integer(256));
-    const special = random.pick([0, 1, -1, 2 ** 31, -(2 ** 31), 2 ** 32, 0.5, 1e300, Number.NaN, Infinity, -0]);
-    if (type === I32) this.#code.i32(random.chance(0.7) ? random.integer(300) - 20 : random.u32());
-    else if (type === I64) this.#code.i64(BigInt(random.u32()) * (random.chance(0.5) ? 1n : 2n ** 31n + 7n));
-    else if (type === F64) this.#code.f64(random.chance(0.5) ? special : random.integer(1000) / 8 - 60);
-    else if (type === F32) this.#code.raw([0x43, ...bits()]);
-    else this.#code.raw([0xfd, 12, ...bits(), ...bits(), ...bits(), ...bits()]);
-  }
-
-  #address(): void {
-    this.#value(I32);
-    this.#code.i32(this.#random.chance(0.97) ? 0x7fff : 0x3ffff).op('i32_and');
-  }
-
-  /** Leaves a value of `type`. */
-  #value(type: number): void {
-    const random = this.#random;
-    const choice = random.integer(12);
-    this.#budget--;
-    if (choice < 4 || this.#budget <= 0) this.#code.get(this.#local(type));
-    else if (choice < 5) this.#constant(type);
-    else if (choice < 10) this.#operate(random.pick(this.#operators.get(type)!));
-    else if (choice === 10) {
-      this.#address();
-      const [bytes] = random.pick(LOADS.filter(([, loaded]) => loaded === type));
-      this.#code.raw(bytes).raw([random.integer(100)]);
-    } else {
-      this.#value(type);
-      this.#value(type);
-      this.#value(I32);
-      this.#code.raw(type === V128 ? [0x1c, 1, V128] : [0x1b]);
-    }
-  }
-
-  #operate({ bytes, params }: Operator): void {
-    for (const type of params) this.#value(type);
-    this.#code.raw(bytes);
-  }
-
-  #statements(labels: readonly (number | undefined)[], loops: number): void {
-    for (let left = 1 + this.#random.integer(5); left > 0 && this.#budget > 0; left--) this.#statement(labels, loops);
-  }
-
-  /** `labels`, innermost first: of a loop its counter, of a block nothing. */
-  #statement(labels: readonly (number | undefined)[], loops: number): void {
-    const code = this.#code;
-    const type = this.#random.pick(TYPES);
-    switch (this.#random.integer(14)) {
-      case 0:
-        return this.#branching(labels, loops);
-      case 1:
-        return this.#loop(labels, loops);
-      case 2: {
-        const label = this.#random.integer(labels.length + 1);
-        if (label === labels.length || labels[label] !== undefined) return;
-        this.#value(I32);
-        code.brIf(label);
-        return;
-      }
-      case 3:
-      case 4: {
-        const [bytes, stored] = this.#random.pick(
-          STORES.filter(([, t]) => this.#nans === 'open' || t === I32 || t === I64),
-        );
-        this.#address();
-        this.#value(stored);
-        code.raw(bytes).raw([this.#random.integer(100)]);
-        return;
-      }
-      case 5:
-        return this.#call(loops);
-      case 6: {
-        const global = 1 + this.#random.integer(GLOBALS.length - 1);
-        if (this.#random.chance(0.5)) code.globalGet(global).set(this.#local(GLOBALS[global]!));
-        else {
-          this.#value(GLOBALS[global]!);
-          code.globalSet(global);
-        }
-        return;
-      }
-      case 7:
-        return this.#sized();
-      case 8:
-        return this.#table();
-      case 9: {
-        const operator = this.#random.pick(TRAPPING);
-        if (!this.#random.chance(0.3)) return;
-        this.#operate(operator);
-        code.set(this.#local(operator.result));
-        return;
-      }
-      case 10:
-        if (!this.#random.chance(0.1)) return;
-        this.#value(I32);
-        code.if().op('unreachable').end();
-        return;
-      default:
-        this.#value(type);
-        code.set(this.#local(type));
-    }
-  }
-
-  #branching(labels: readonly (number | undefined)[], loops: number): void {
-    const code = this.#code;
-    const inner = [undefined, ...labels];
-    this.#value(I32);
-    if (this.#random.chance(0.3)) {
-      // A value out of either arm.
-      const type = this.#random.pick(TYPES);
-      code.if(type);
-      this.#value(type);
-      code.else();
-      this.#value(type);
-      code.end().set(this.#local(type));
-      return;
-    }
-    if (this.#random.chance(0.3)) {
-      code
-        .set(this.#params + FIRST_COUNTER + MAX_LOOPS - 1)
-        .block()
-        .block();
-      code
-        .get(this.#params + FIRST_COUNTER + MAX_LOOPS - 1)
-        .raw([0x0e, 1, 0, 1])
-        .end();
-      this.#statements(inner, Math.max(loops, MAX_LOOPS));
-      code.end();
-      return;
-    }
-    code.if();
-    this.#statements(inner, loops);
-    if (this.#random.chance(0.5)) {
-      code.else();
-      this.#statements(inner, loops);
-    }
-    code.end();
-  }
-
-  /** At most a few rounds, tested at the end or at the head; branches inside may leave it or go round once more. */
-  #loop(labels: readonly (number | undefined)[], loops: number): void {
-    if (loops >= MAX_LOOPS) return;
-    const code = this.#code;
-    const counter = this.#params + FIRST_COUNTER + loops;
-    const count = (): Code => code.get(counter).i32(1).op('i32_sub').tee(counter).i32(0).op('i32_gt_s');
-    code.i32(1 + this.#random.integer(5)).set(counter);
-    code.block().loop();
-    if (this.#random.chance(0.5)) {
-      this.#statements([counter, undefined, ...labels], loops + 1);
-      if (this.#random.chance(0.5)) count().brIf(0);
-      this.#statements([counter, undefined, ...labels], loops + 1);
-      count().brIf(0);
-    } else {
-      count().op('i32_eqz').brIf(1);
-      this.#statements([counter, undefined, ...labels], loops + 1);
-      code.br(0);
-    }
-    code.end().end();
-  }
-
-  #call(loops: number): void {
-    if (loops > MAX_LOOPS_OF_CALLS || this.#self < IN_TABLE) return;
-    const code = this.#code;
-    const callee = this.#random.integer(this.#self);
-    const { params, results } = this.#signatures[callee]!;
-    for (const type of params) this.#value(type);
-    if (callee < IN_TABLE && this.#random.chance(0.5)) {
-      // Mostly the right element; else none, another type, or outside of the table.
-      if (this.#random.chance(0.8)) code.i32(callee);
-      else this.#value(I32);
-      code
-        .i32(7)
-        .op('i32_and')
-        .raw([0x11, ...this.#typeOf(callee), 0]);
-    } else code.call(OWN + callee);
-    for (const type of results.toReversed()) code.set(this.#local(type));
-  }
-
-  /** Type indices stand in order of first use: `step`, `cabi_realloc`, then the functions here. */
-  #typeOf(callee: number): number[] {
-    const keys = this.#signatures.map(({ params, results }) => `${params.join()}>${results.join()}`);
-    return [OWN + [...new Set(keys)].indexOf(keys[callee]!)];
-  }
-
-  #sized(): void {
-    const code = this.#code;
-    if (this.#random.chance(0.3)) {
-      code.i32(this.#random.integer(3)).memoryGrow().set(this.#local(I32));
-      return;
-    }
-    this.#address();
-    this.#address();
-    code.i32(this.#random.integer(500));
-    if (this.#random.chance(0.5)) code.memoryCopy();
-    else code.memoryFill();
-  }
-
-  #table(): void {
-    const code = this.#code;
-    const reference = this.#random.chance(0.5) ? [0xd0, 0x70] : [0xd2, OWN + this.#random.integer(IN_TABLE)];
-    switch (this.#random.integer(4)) {
-      case 0:
-        code
-          .i32(this.#random.integer(this.#random.chance(0.9) ? 4 : 9))
-          .raw(reference)
-          .raw([0x26, 0]);
-        return;
-      case 1:
-        code.raw(reference).i32(this.#random.integer(4)).raw([0xfc, 15, 0]).set(this.#local(I32));
-        return;
-      case 2:
-        code.i32(this.#random.integer(3)).raw(reference).i32(this.#random.integer(3)).raw([0xfc, 17, 0]);
-        return;
-      default:
-        code.i32(this.#random.integer(4)).raw([0x25, 0, 0xd1]).set(this.#local(I32));
-    }
-  }
-}
-
-/**
- * A random agent whose `step` calls a random function a few times and answers with its first 48 KiB of memory, where
- * the results and globals are put. The same stream gives the same bytes.
+ * A random agent whose `step` calls a random function a few times and a recursive one, and answers with the first bytes of its
+ * memory, where results, globals and what is in its tables are put. The same stream gives the same bytes.
  */
 export function randomAgent(random: Stream, nans: NanBits): Uint8Array<ArrayBuffer> {
-  const signatures = Array.from({ length: FUNCTIONS }, (): Signature => ({
-    params: Array.from({ length: random.integer(4) }, () => random.pick(TYPES)),
-    results: Array.from({ length: 1 + random.integer(2) }, () => random.pick([I32, I64])),
-  }));
+  const references = random.chance(0.75);
+  const signatures = [
+    ...Array.from({ length: FUNCTIONS }, (): Signature => ({
+      params: Array.from({ length: random.integer(4) }, () => random.pick(NUMBERS)),
+      results: Array.from({ length: 1 + random.integer(2) }, () => random.pick([I32, I64])),
+    })),
+    RECURSION,
+  ];
+  const blocks = 1 + Math.max(...signatures.map((_, of) => typeIndex(signatures, of)));
+  const layout: Layout = { nans, signatures, references, blocks };
   const functions = signatures.map((signature, self): FunctionSpec => {
-    const code = new Program(random, self, signatures, nans).build();
-    return { ...signature, locals: LOCALS, code };
+    const program = new Program(random, self, layout);
+    return { ...signature, locals: LOCALS, code: self === RECURSIVE ? program.buildRecursive() : program.build() };
   });
-  const last = signatures[FUNCTIONS - 1]!;
-  const step = new Code();
-  for (let round = 0; round < 3; round++) {
-    for (const type of last.params) argument(step, type, round);
-    step.call(OWN + FUNCTIONS - 1);
-    for (const type of last.results.toReversed()) step.set(type === I32 ? 10 : 11);
-    step
-      .i32(round * 16)
-      .get(10)
-      .memory('i32_store', 128)
-      .i32(round * 16)
-      .get(11)
-      .memory('i64_store', 136);
-  }
-  step.i32(0).globalGet(1).memory('i32_store', 192).i32(0).globalGet(2).memory('i64_store', 200);
-  return agentModule({
-    step: result(step, 0, 0, 48 * 1024),
+  const globals = globalsOf(references);
+  const module = agentModule({
+    step: step(random, layout),
+    realloc: new Code().i32(4096),
     locals: [I32, I64],
     functions,
     memory: { min: 1, max: 4 },
-    table: { min: 4, max: 8, elements: Array.from({ length: IN_TABLE }, (_, i) => OWN + i) },
-    globals: GLOBALS.slice(1).map((type) => ({ type, mutable: true, init: zero(type) })),
-    data: [{ offset: 300, bytes: Array.from({ length: 64 }, () => random.integer(256)) }],
+    globals: globals.slice(1).map((type) => ({ type, mutable: true, init: zero(type) })),
+    data: [
+      { offset: 300, bytes: Array.from({ length: 64 }, () => random.integer(256)) },
+      { offset: AT.outcome, bytes: OUTCOME },
+    ],
+    ...(references && {
+      table: {
+        min: TABLES[0]!.min,
+        max: TABLES[0]!.max,
+        elements: Array.from({ length: IN_TABLE }, (_, i) => OWN + i),
+      },
+    }),
   });
+  const types = BLOCKS.slice(0, references ? BLOCKS.length : PLAIN_BLOCKS).map(({ params, results }) =>
+    new ByteWriter().byte(0x60).vector(params).vector(results).finish(),
+  );
+  return extendModule(module, new Map([[SECTION.type, types], ...(references ? tablesAndSegments(random) : [])]));
 }
 
-const zero = (type: number): Code =>
-  type === I32 ? new Code().i32(0) : type === I64 ? new Code().i64(0) : new Code().f64(0);
+/** The other tables, and the segments; a few active ones lie outside of what they are for. */
+function tablesAndSegments(random: Stream): [section: number, items: readonly Item[]][] {
+  const offset = random.chance(0.03) ? 100 : 0;
+  const active = new ByteWriter()
+    .raw([2, 2, 0x41])
+    .signed(offset)
+    .raw([0x0b, 0, 1, OWN + 1]);
+  const passive = new ByteWriter().byte(1).vector(Array.from({ length: 24 }, () => random.integer(256)));
+  const far = new ByteWriter()
+    .raw([0, 0x41])
+    .signed(65_530)
+    .byte(0x0b)
+    .vector(random.chance(0.02) ? new Array(9).fill(7) : [7]);
+  return [
+    [SECTION.table, TABLES.slice(1).map(({ type, min, max }) => [type, 1, min, max])],
+    [SECTION.element, [...ELEMENTS.slice(1).map(({ item }) => item), active.finish()]],
+    [SECTION.data, [passive.finish(), far.finish()]],
+  ];
+}
+
+function zero(type: number): Code {
+  if (type === I32) return new Code().i32(0);
+  if (type === I64) return new Code().i64(0);
+  if (type === F64) return new Code().f64(0);
+  if (type === F32) return new Code().raw([0x43, 0, 0, 0, 0]);
+  return new Code().raw(type === V128 ? [0xfd, 12, ...new Array<number>(16).fill(0)] : [0xd0, type]);
+}
+
+function step(random: Stream, { signatures, references, nans }: Layout): Code {
+  const main = FUNCTIONS - 1;
+  const code = new Code();
+  const keep = (at: number): void => {
+    code
+      .i32(at)
+      .get(FIRST_LOCAL)
+      .memory('i32_store')
+      .i32(at)
+      .get(FIRST_LOCAL + 1)
+      .memory('i64_store', 8);
+  };
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const type of signatures[main]!.params) argument(code, type, round);
+    code.call(OWN + main);
+    for (const type of signatures[main]!.results.toReversed()) code.set(FIRST_LOCAL + (type === I32 ? 0 : 1));
+    keep(AT.results + 16 * round);
+  }
+  code
+    .i32(random.integer(random.pick([3, 3, 30, 300])))
+    .get(P.seed)
+    .call(OWN + RECURSIVE)
+    .set(FIRST_LOCAL);
+  keep(AT.results + 16 * ROUNDS);
+  globalsOf(references).forEach((type, index) => {
+    const at = AT.globals + 16 * index;
+    if (type === FUNCREF || type === EXTERNREF) code.i32(at).globalGet(index).raw([0xd1]).memory('i32_store');
+    else if (nans === 'open' || (type !== F32 && type !== F64))
+      code
+        .i32(at)
+        .globalGet(index)
+        .raw([...STORE.get(type)!, 0]);
+  });
+  if (references) tables(code);
+  return code.i32(AT.outcome);
+}
+
+/** Stores of a whole value: what comes before their offset. */
+const STORE = new Map([
+  [I32, [0x36, 0]],
+  [I64, [0x37, 0]],
+  [F32, [0x38, 0]],
+  [F64, [0x39, 0]],
+  [V128, [0xfd, 11, 0]],
+]);
+
+/** Of each table its size, and whether its first and its last element were null or are. */
+function tables(code: Code): void {
+  TABLES.forEach(({ min }, table) => {
+    const at = AT.tables + 64 * table;
+    code.i32(at).raw([0xfc, 16, table]).memory('i32_store');
+    for (const element of [0, min - 1]) {
+      code
+        .i32(at)
+        .i32(element)
+        .raw([0x25, table, 0xd1])
+        .memory('i32_store', 4 + 4 * element);
+    }
+  });
+}
 
 /** An argument of the random function, made from the seed of the event. */
 function argument(code: Code, type: number, round: number): void {

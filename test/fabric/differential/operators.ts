@@ -73,22 +73,27 @@ export const OPERATORS: readonly Operator[] = [
   ...vector([19], [F32], V128, TELLS),
   ...vector([20], [F64], V128, TELLS),
   ...vector([21, 22], [V128], I32, { lanes: 16 }),
+  ...vector([24, 25], [V128], I32, { lanes: 8 }),
   ...vector([27], [V128], I32, { lanes: 4 }),
   ...vector([29], [V128], I64, { lanes: 2 }),
   ...vector([31], [V128], F32, { lanes: 4 }),
   ...vector([33], [V128], F64, { lanes: 2 }),
   ...vector([23], [V128, I32], V128, { lanes: 16 }),
+  ...vector([26], [V128, I32], V128, { lanes: 8 }),
+  ...vector([28], [V128, I32], V128, { lanes: 4 }),
   ...vector([30], [V128, I64], V128, { lanes: 2 }),
   ...vector([32], [V128, F32], V128, { lanes: 4, tells: true }),
   ...vector([34], [V128, F64], V128, { lanes: 2, tells: true }),
   ...vector([14, ...range(35, 76), ...range(78, 81)], [V128, V128], V128),
   ...vector([82], [V128, V128, V128], V128),
-  ...vector([77, 96, 97, 98, 128, 129, 160, 161, 192, 193], [V128], V128),
+  ...vector([77, 96, 97, 98, ...range(124, 129), ...range(135, 138), 160, 161], [V128], V128),
+  ...vector([...range(167, 170), 192, 193, ...range(199, 202)], [V128], V128),
   ...vector([83, 99, 100, 131, 132, 163, 164, 195, 196], [V128], I32),
   ...vector([107, 108, 109, 139, 140, 141, 171, 172, 173, 203, 204, 205], [V128, I32], V128),
   ...vector([101, 102, 110, 111, 112, 113, 114, 115, 118, 119, 120, 121, 123], [V128, V128], V128),
   ...vector([130, 133, 134, ...range(142, 147), 149, 150, 151, 152, 153, 155, ...range(156, 159)], [V128, V128], V128),
-  ...vector([174, 177, 181, 182, 183, 184, 185, 186, 188, 189, 190, 191, 206, 209, 213], [V128, V128], V128),
+  ...vector([174, 177, 181, 182, 183, 184, 185, 186, 188, 189, 190, 191, 206, 209], [V128, V128], V128),
+  ...vector(range(213, 223), [V128, V128], V128),
   ...vector([94, 95, 103, 104, 105, 106, 116, 117, 122, 148, 224, 225, 227, 236, 237, 239], [V128], V128, TELLS),
   ...vector([...range(228, 235), ...range(240, 247)], [V128, V128], V128, TELLS),
   ...vector(range(248, 255), [V128], V128),
@@ -111,7 +116,7 @@ export const LOADS = [
   ...memory([0x29, ...range(0x30, 0x35)], I64),
   ...memory([0x2a], F32),
   ...memory([0x2b], F64),
-  ...range(0, 10).map((sub): [readonly number[], number] => [[0xfd, sub, 0], V128]),
+  ...[...range(0, 10), 92, 93].map((sub): [readonly number[], number] => [[0xfd, sub, 0], V128]),
 ];
 export const STORES = [
   ...memory([0x36, 0x3a, 0x3b], I32),
@@ -120,3 +125,7 @@ export const STORES = [
   ...memory([0x39], F64),
   [[0xfd, 11, 0], V128] as [readonly number[], number],
 ];
+
+/** Loads into and stores out of one lane: what comes before their offset, and how many lanes there are. */
+export const LANE_LOADS = range(84, 87).map((sub): [readonly number[], number] => [[0xfd, sub, 0], 16 >> (sub - 84)]);
+export const LANE_STORES = range(88, 91).map((sub): [readonly number[], number] => [[0xfd, sub, 0], 16 >> (sub - 88)]);
