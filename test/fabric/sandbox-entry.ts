@@ -15,6 +15,9 @@ function misbehave(payload: JsonObject): void {
       for (;;) if (process.pid < 0) return;
     case 'abort':
       process.abort();
+    case 'forge':
+      for (let id = 1; id < 100; id++) process.send?.({ type: 'done', id, cpuSeconds: 0, result: payload['result'] });
+      return;
     case 'throw':
       throw new TypeError('a bug');
     case 'refuse':

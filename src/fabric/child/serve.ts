@@ -1,4 +1,5 @@
-import type { Batch, FromChild, ToChild } from '../protocol.ts';
+import { packResult, unpackBatch } from '../protocol.ts';
+import type { Batch, FromChild, PackedBatch, ToChild } from '../protocol.ts';
 import { advanceExecution } from './advance.ts';
 import { evaluateBatch, itemError, newWorkplace, prepareBatch, publishBatch, runBatch } from './batches.ts';
 import type { Workplace } from './batches.ts';
@@ -21,6 +22,23 @@ function work(workplace: Workplace, batch: Batch): unknown {
   }
 }
 
+/** How old a reading of this process's clock may be. */
+const CPU_READING_MS = 1000;
+
+/** Processor seconds of this process, read once in a while: the system takes as long to say it as a few agents run. */
+function cpuClock(): () => number {
+  let seconds = 0;
+  let due = 0;
+  return () => {
+    if (performance.now() >= due) {
+      const { user, system } = process.cpuUsage();
+      seconds = (user + system) / 1e6;
+      due = performance.now() + CPU_READING_MS;
+    }
+    return seconds;
+  };
+}
+
 /**
  * The life of a sandbox process: batches from the parent, one after the other, until the channel closes. An error of a
  * batch is its answer; only a crash ends the process.
@@ -29,13 +47,11 @@ export function serve(services: ChildServices): void {
   const opened = chooseCompiler(process.argv).then((compile) => newWorkplace(new Library(services, compile)));
   const send = (message: FromChild): void => void process.send?.(message);
   let last: Promise<unknown> = opened;
-  const answer = async (id: number, batch: Batch): Promise<void> => {
-    const cpuSeconds = (): number => {
-      const { user, system } = process.cpuUsage();
-      return (user + system) / 1e6;
-    };
+  const cpuSeconds = cpuClock();
+  const answer = async (id: number, packed: PackedBatch): Promise<void> => {
     try {
-      const result = await work(await opened, batch);
+      const batch = unpackBatch(packed);
+      const result = packResult(batch, await work(await opened, batch));
       send({ type: 'done', id, result, cpuSeconds: cpuSeconds() });
     } catch (error) {
       send({ type: 'failed', id, error: itemError(error), cpuSeconds: cpuSeconds() });
@@ -51,7 +67,7 @@ export function serve(services: ChildServices): void {
         last = last.then(async () => (await opened).library.evict(message.sha256s));
         return;
       case 'batch':
-        last = last.then(() => answer(message.id, message.batch));
+        last = last.then(() => answer(message.id, message));
     }
   });
   void opened.then(() => send({ type: 'ready' }));

@@ -81,18 +81,22 @@ export class SandboxPool {
   }
 
   #dispatch(): void {
-    while (this.#queue.length > 0) {
-      const chosen = this.#choose();
+    for (let [next] = this.#queue; next !== undefined; [next] = this.#queue) {
+      const chosen = this.#choose(next);
       if (chosen === undefined) return;
-      chosen.send(this.#queue.shift()!);
+      this.#queue.shift();
+      chosen.send(next);
     }
   }
 
-  /** An idle process before a new one, a new one before the pipeline of a busy one. */
-  #choose(): SandboxProcess | undefined {
+  /**
+   * An idle process before a new one, a new one before the pipeline of a busy one. Of the idle ones one that has the content
+   * before another, since it has compiled it too.
+   */
+  #choose({ blobs }: Ticket): SandboxProcess | undefined {
     const open = [...this.#processes].filter(({ free }) => free > 0);
-    const idle = open.find(({ busy }) => !busy);
-    if (idle !== undefined) return idle;
+    const idle = open.filter(({ busy }) => !busy);
+    if (idle.length > 0) return idle.find((process) => process.has(blobs)) ?? idle[0];
     return this.#processes.size < this.#options.size ? this.#start() : open[0];
   }
 

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { ChimeraError } from '../../contracts/errors.ts';
 import { LruMap } from '../lru.ts';
-import { WASMTIME_FLAG } from '../protocol.ts';
+import { WASMTIME_FLAG, packBatch, unpackResult } from '../protocol.ts';
 import type { Batch, Blob, FromChild, ToChild } from '../protocol.ts';
 import { CPU_LIMIT_SECONDS, sandboxWalls } from './walls.ts';
 
@@ -81,6 +81,11 @@ export class SandboxProcess {
     return this.#tickets.size > 0;
   }
 
+  /** Was all of this sent to it, and is still there? */
+  has(blobs: readonly Blob[]): boolean {
+    return blobs.every(({ sha256 }) => this.#delivered.has(sha256));
+  }
+
   send(ticket: Ticket): void {
     const missing = ticket.blobs.filter(({ sha256 }) => this.#delivered.get(sha256) === undefined);
     if (missing.length > 0) this.#post({ type: 'blobs', blobs: missing });
@@ -89,7 +94,7 @@ export class SandboxProcess {
     const unneeded = evicted.filter((sha256) => !needed.has(sha256));
     const id = this.#nextId++;
     this.#tickets.set(id, ticket);
-    this.#post({ type: 'batch', id, batch: ticket.batch });
+    this.#post({ type: 'batch', id, ...packBatch(ticket.batch) });
     if (unneeded.length > 0) this.#post({ type: 'evict', sha256s: unneeded });
     if (this.#ready && this.#tickets.size === 1) this.#watch();
   }
@@ -131,12 +136,19 @@ export class SandboxProcess {
       return;
     }
     const ticket = this.#tickets.get(message.id);
+    if (ticket === undefined) return;
+    let settle: () => void;
+    try {
+      settle = settling(ticket, message);
+    } catch (error) {
+      this.kill(this.#crash(`its answer cannot be read: ${(error as Error).message}`));
+      return;
+    }
     this.#tickets.delete(message.id);
     clearTimeout(this.#timer);
     this.#watch();
     if (message.cpuSeconds > CPU_LIMIT_SECONDS / 2) this.#retiring = true;
-    if (message.type === 'done') ticket?.resolve(message.result);
-    else ticket?.reject(new ChimeraError(message.error.code, message.error.details));
+    settle();
     if (this.#retiring && !this.busy) this.kill(this.#crash('retired'));
     else this.#events.idle();
   }
@@ -151,4 +163,14 @@ export class SandboxProcess {
     head?.reject(error);
     this.#events.gone(unbegun);
   }
+}
+
+/** What a ticket is told. Throws where the answer is none: an agent may have taken the process over. */
+function settling(ticket: Ticket, answer: Exclude<FromChild, { type: 'ready' }>): () => void {
+  if (answer.type === 'done') {
+    const result = unpackResult(ticket.batch, answer.result);
+    return () => ticket.resolve(result);
+  }
+  const error = new ChimeraError(answer.error.code, answer.error.details);
+  return () => ticket.reject(error);
 }
