@@ -20,6 +20,7 @@ import {
 } from './candidates.ts';
 import type { ActivityDeps } from './deps.ts';
 import { heartbeating } from './heartbeat.ts';
+import { storeVersion } from './publishing.ts';
 import { agentOf, asJsonObject, type ExperimentDocument, type SearchResult } from './search-material.ts';
 
 export interface SearchHandle {
@@ -209,24 +210,17 @@ export function createEvolutionActivities(deps: ActivityDeps): EvolutionActiviti
       const { champion, directory, type } = material;
       const final = await load<SearchState>(state);
       const versions: AgentVersion[] = [];
-      for (const { id, genome } of chosenFinalists(final)) {
+      for (const { genome } of chosenFinalists(final)) {
         const { module, manifest } = agentOf(genome, directory);
         const published = await fabric.publish(module, manifest);
-        const artifact = await stores.artifacts.put(module, { kind: 'agent' });
         versions.push(
-          await stores.agents.putVersion(
-            project,
-            {
-              id: published.id,
-              agent: type.name,
-              module: artifact,
-              manifest,
-              genome: asJsonObject(genome),
-              parents: [champion.id],
-              experiment: search,
-            },
-            { type: 'agent.published', actor: `evolution/${search}`, subject: published.id, details: { genome: id } },
-          ),
+          await storeVersion(stores, project, module, published, {
+            agent: type.name,
+            by: `evolution/${search}`,
+            genome: asJsonObject(genome),
+            parents: [champion.id],
+            experiment: search,
+          }),
         );
       }
       const result = {

@@ -9,6 +9,7 @@ import { startStack, type Stack, type StackOptions } from '../devstack/stack.ts'
 import type { PartName, Progress } from '../devstack/progress.ts';
 import { pickPort } from '../devstack/ports.ts';
 import { EncryptionCodec } from '../codec/payload-codec.ts';
+import { wasmtimePath } from '../fabric/wasmtime/release.ts';
 import { createDispatcher } from '../gateway/dispatcher.ts';
 import { CODEC_PATH } from '../gateway/routes/codec.ts';
 import { createGateway } from '../gateway/server.ts';
@@ -177,6 +178,7 @@ async function listen(parts: GatewayParts, undo: Undo[]): Promise<string> {
     temporal,
     config: {
       ...(uiUrl === undefined ? {} : { ui: { url: uiUrl, namespace } }),
+      wasmtime: wasmtimePath(config.cacheDir),
       ...(config.encryptionKeys.length === 0
         ? {}
         : { codec: { codec: new EncryptionCodec(config.encryptionKeys), project: config.project } }),

@@ -4,6 +4,7 @@ import { addAgentSdkCommands } from './commands/agent.ts';
 import { addAgentCommands } from './commands/agents.ts';
 import { addAuditCommands } from './commands/audit.ts';
 import { addCycleCommands } from './commands/cycles.ts';
+import { addDeploymentCommands } from './commands/deployments.ts';
 import { addPlatformCommands } from './commands/platform.ts';
 import { addRegistryCommands } from './commands/registry.ts';
 import { addTaskTypeCommands } from './commands/task-types.ts';
@@ -50,6 +51,7 @@ export function createProgram(session: Session): Command {
   addTaskTypeCommands(program, session);
   addAgentCommands(program, session);
   addAgentSdkCommands(program, session);
+  addDeploymentCommands(program, session);
   addCycleCommands(program, session);
   addAuditCommands(program, session);
   addVerifyCommand(program, session);

@@ -1,11 +1,21 @@
 import { ChimeraError, invalidInput } from '../contracts/errors.ts';
+import type { ChimeraClient } from '../client/index.ts';
 import type { AgentVersion } from '../contracts/records.ts';
 import type { Stores } from '../stores/index.ts';
 
 /** The task type that is meant where nobody names one: the only one there is. */
 export async function theTaskType(stores: Stores, project: string, named: string | undefined): Promise<string> {
   if (named !== undefined) return (await stores.taskTypes.require(project, named)).name;
-  const all = await stores.taskTypes.list(project);
+  return onlyOne(await stores.taskTypes.list(project));
+}
+
+/** {@link theTaskType}, asked of the API. */
+export async function theTaskTypeOf(client: ChimeraClient, named: string | undefined): Promise<string> {
+  if (named !== undefined) return (await client.taskType(named)).name;
+  return onlyOne(await client.taskTypes());
+}
+
+function onlyOne(all: readonly { name: string }[]): string {
   if (all.length === 1) return all[0]!.name;
   const known = all.map(({ name }) => name).join(', ') || 'none';
   throw invalidInput('the command line', [{ path: '--task-type', message: `name one of the task types: ${known}` }]);
@@ -28,16 +38,11 @@ export async function resolveAgent(
       throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'deployment', name: `of task type ${type}` });
     return stores.agents.require(project, deployment.champion);
   }
-  const exact = await stores.agents.get(project, name);
-  if (exact !== undefined) return exact;
-  const agents = await stores.agents.list(project);
-  const byName = agents.find(({ agent }) => agent === name);
-  if (byName !== undefined) return stores.agents.require(project, byName.latest);
-  const versions = (await Promise.all(agents.map(({ agent }) => stores.agents.versionsOf(project, agent)))).flat();
-  const fitting = versions.filter(({ id }) => id.startsWith(name));
-  if (fitting.length === 1) return fitting[0]!;
-  if (fitting.length > 1)
-    throw invalidInput('the agent', [{ path: name, message: `${fitting.length} versions begin so; give more digits` }]);
-  const known = agents.map(({ agent }) => ({ path: agent, message: 'is a known agent' }));
-  throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'agent', name, problems: known });
+  return stores.agents.find(project, name);
+}
+
+/** What the API finds the version by that a person means, `champion` included. */
+export async function agentReference(client: ChimeraClient, name: string, taskType?: string): Promise<string> {
+  if (name !== 'champion') return name;
+  return (await client.deployment(await theTaskTypeOf(client, taskType))).current.champion;
 }

@@ -1,11 +1,17 @@
-import type { DeadLetter, FeedbackSubmission, JsonValue, TaskSubmission } from '../contracts/records.ts';
+import type { AgentPublication } from '../contracts/agents.ts';
+import type { DeadLetter, Deployment, FeedbackSubmission, JsonValue, TaskSubmission } from '../contracts/records.ts';
 import { delay, ndjson, Transport, type TransportOptions } from './transport.ts';
 import type {
+  AgentVersionView,
+  AgentView,
   BatchAccepted,
   BatchView,
   CycleView,
   DeploymentView,
   FeedbackAccepted,
+  PublishedView,
+  RolloutStarted,
+  RolloutView,
   TaskTypeView,
   TaskView,
 } from './types.ts';
@@ -37,6 +43,12 @@ export interface CycleRequest {
   seed?: string;
   /** Run even where nothing asks for it. */
   force?: boolean;
+  [setting: string]: JsonValue | undefined;
+}
+
+export interface RolloutRequest {
+  /** Agent version ID. */
+  challenger: string;
   [setting: string]: JsonValue | undefined;
 }
 
@@ -167,6 +179,47 @@ export class ChimeraClient {
   /** Which versions serve a task type now, and which did before. */
   deployment(taskType: string): Promise<DeploymentView> {
     return this.#get(`/v1/task-types/${encodeURIComponent(taskType)}/deployment`);
+  }
+
+  /** The current deployment of each task type that has one. */
+  async deployments(): Promise<Deployment[]> {
+    return (await this.#get<{ deployments: Deployment[] }>('/v1/deployments')).deployments;
+  }
+
+  /**
+   * Publishes an agent version: everything is checked, every problem is in the one error, and the same module with the same
+   * manifest is the same version.
+   */
+  publishAgent(agent: string, publication: AgentPublication): Promise<PublishedView> {
+    const path = `/v1/agents/${encodeURIComponent(agent)}/versions`;
+    return this.#transport.json({ method: 'POST', path, json: publication, repeatable: true });
+  }
+
+  async agents(): Promise<AgentView[]> {
+    return (await this.#get<{ agents: AgentView[] }>('/v1/agents')).agents;
+  }
+
+  /** The versions of an agent, oldest first. */
+  async agentVersions(agent: string): Promise<AgentVersionView[]> {
+    const path = `/v1/agents/${encodeURIComponent(agent)}/versions`;
+    return (await this.#get<{ versions: AgentVersionView[] }>(path)).versions;
+  }
+
+  /** One version, by its ID or the beginning of that, or the latest of an agent by its name. */
+  agentVersion(reference: string): Promise<AgentVersionView> {
+    return this.#get(`/v1/agent-versions/${encodeURIComponent(reference)}`);
+  }
+
+  /** Begins to prove a challenger against the champion on live traffic; while it runs, the same call finds it. */
+  startRollout(taskType: string, request: RolloutRequest): Promise<RolloutStarted> {
+    const path = `/v1/task-types/${encodeURIComponent(taskType)}/rollouts`;
+    return this.#transport.json({ method: 'POST', path, json: request, repeatable: true });
+  }
+
+  /** The rollouts of a task type, newest first. */
+  async rollouts(taskType: string): Promise<RolloutView[]> {
+    const path = `/v1/task-types/${encodeURIComponent(taskType)}/rollouts`;
+    return (await this.#get<{ rollouts: RolloutView[] }>(path)).rollouts;
   }
 
   async deadLetters(options: { taskType?: string; limit?: number } = {}): Promise<DeadLetter[]> {

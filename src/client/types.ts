@@ -2,6 +2,7 @@
  * What the API answers: plain JSON, the shapes of `GET /openapi.json`. The gateway's schemas are checked against these
  * types when they compile, so that neither side can drift.
  */
+import type { AgentRecord } from '../contracts/agents.ts';
 import type { Deployment, Feedback, JsonValue, Routing, TaskState } from '../contracts/records.ts';
 
 export interface TaskView {
@@ -72,6 +73,53 @@ export interface DeploymentView {
   current: Deployment;
   /** By epoch, the current one last. */
   history: Deployment[];
+}
+
+/** An agent with its number of versions and the ID of the latest. */
+export interface AgentView {
+  agent: string;
+  versions: number;
+  latest: string;
+}
+
+/** A version with its manifest, what it is made of, and who published it when. */
+export type AgentVersionView = Omit<AgentRecord, 'project'>;
+
+/** How a sample of a publication went. */
+export interface SampleView {
+  sample: string;
+  output?: JsonValue;
+  failure?: string;
+  turns: number;
+  fuel: number;
+  recordHash: string;
+}
+
+export interface PublishedView {
+  version: AgentVersionView;
+  /** False where the same was published before. */
+  created: boolean;
+  samples: SampleView[];
+}
+
+/** A challenger that is proved, or was, on live traffic. */
+export interface RolloutView {
+  id: string;
+  taskType: string;
+  champion: string;
+  challenger: string;
+  /** `shadow`, `canary`, `promoted`, `rolled-back`, `aborted`. */
+  state: string;
+  /** What the evidence says so far. */
+  text: string;
+  decidedAt?: string;
+}
+
+export interface RolloutStarted {
+  workflowId: string;
+  taskType: string;
+  champion: string;
+  challenger: string;
 }
 
 export type CycleState = 'running' | 'completed' | 'failed' | 'cancelled' | 'terminated' | 'timed out';

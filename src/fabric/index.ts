@@ -2,6 +2,8 @@ export { createFabric } from './fabric.ts';
 export type { CallOptions, Fabric, FabricOptions } from './fabric.ts';
 export { EVALUATION_STATUS } from './jobs.ts';
 export type {
+  AdvanceJob,
+  AdvanceResult,
   AgentRef,
   EvaluationColumns,
   EvaluationJob,
@@ -16,6 +18,7 @@ export type {
   RunJob,
   TaskTypeRef,
 } from './jobs.ts';
+export { parseManifest } from './manifest.ts';
 export { sandboxFacts } from './facts.ts';
 export type { SandboxFact } from './pool/walls.ts';
 export { PRICE_VERSION } from './guard/prices.ts';

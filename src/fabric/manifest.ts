@@ -1,43 +1,49 @@
-import { invalidInput } from '../contracts/errors.ts';
-import type { Problem } from '../contracts/errors.ts';
-import { EFFECT_KINDS } from '../contracts/records.ts';
-import type { AgentManifest } from '../contracts/records.ts';
+import { agentManifest } from '../contracts/agents.ts';
+import { invalidInput, type Problem } from '../contracts/errors.ts';
+import { parseInput } from '../contracts/inputs.ts';
+import type { AgentManifest, ExecutionLimits } from '../contracts/records.ts';
+import { parseAllow, TOOL_NAME } from '../core/execution/allow.ts';
 import { LIMIT_CEILINGS } from '../core/execution/limits.ts';
 
-const MAX_MODELS = 32;
-const MAX_DESCRIPTION = 2000;
+const MAX_TOOLS = 64;
 
-/** Checks a manifest that a user wrote. Throws `CHIMERA_INVALID_INPUT` with every problem. */
-export function checkManifest(manifest: AgentManifest): void {
+/** A manifest that a user wrote, its defaults filled in. Throws `CHIMERA_INVALID_INPUT` with every problem. */
+export function parseManifest(value: unknown): AgentManifest {
+  const manifest: AgentManifest = parseInput(agentManifest, value, 'the agent manifest');
   const problems: Problem[] = [];
-  const expect = (holds: boolean, path: string, message: string): void => {
-    if (!holds) problems.push({ path, message });
-  };
-  const { abi, capabilities, models, limits, engine, description } = manifest;
-  expect(abi === 'chimera:agent@1', '/abi', 'must be "chimera:agent@1"');
-  expect(engine === 'any' || engine === 'wasmtime', '/engine', 'must be "any" or "wasmtime"');
-  expect(
-    typeof description === 'string' && description.length <= MAX_DESCRIPTION,
-    '/description',
-    'must be a short text',
-  );
-  expect(Array.isArray(capabilities), '/capabilities', 'must be a list');
-  for (const [index, kind] of (Array.isArray(capabilities) ? capabilities : []).entries()) {
-    expect(EFFECT_KINDS.includes(kind), `/capabilities/${index}`, `must be one of ${EFFECT_KINDS.join(', ')}`);
+  for (const [name, limit] of Object.entries(manifest.limits)) {
+    const ceiling = LIMIT_CEILINGS[name as keyof ExecutionLimits];
+    if (limit > ceiling) problems.push({ path: `/limits/${name}`, message: `must be at most ${ceiling}` });
   }
-  const modelEntries = Object.entries(models ?? {});
-  expect(modelEntries.length <= MAX_MODELS, '/models', `at most ${MAX_MODELS} models`);
-  for (const [name, sha256] of modelEntries) {
-    expect(/^[0-9a-f]{64}$/.test(sha256), `/models/${name}`, 'must be a SHA-256 in lower-case hex');
-  }
-  for (const [name, value] of Object.entries(limits ?? {})) {
-    const ceiling = (LIMIT_CEILINGS as unknown as Record<string, number>)[name];
-    expect(ceiling !== undefined, `/limits/${name}`, 'is not a limit');
-    expect(
-      Number.isSafeInteger(value) && value >= 1 && value <= (ceiling ?? Infinity),
-      `/limits/${name}`,
-      `must be an integer from 1 to ${ceiling}`,
-    );
-  }
+  problems.push(...httpProblems(manifest), ...toolProblems(manifest));
   if (problems.length > 0) throw invalidInput('the agent manifest', problems);
+  return manifest;
+}
+
+/** A capability that reaches nothing is as wrong as a list that nothing may use. */
+function httpProblems({ http, capabilities }: AgentManifest): Problem[] {
+  const granted = capabilities.includes('http');
+  if (http === undefined) {
+    return granted ? [{ path: '/http/allow', message: 'the capability http needs entries' }] : [];
+  }
+  const problems = parseAllow(http.allow).map(({ path, message }) => ({ path: `/http/allow${path}`, message }));
+  if (http.allow.length === 0) problems.push({ path: '/http/allow', message: 'must have an entry' });
+  if (!granted) problems.push({ path: '/http', message: 'needs the capability http' });
+  return problems;
+}
+
+function toolProblems({ tools, capabilities }: AgentManifest): Problem[] {
+  const granted = capabilities.includes('tool');
+  if (tools === undefined) return granted ? [{ path: '/tools', message: 'the capability tool needs names' }] : [];
+  const problems: Problem[] = [];
+  if (tools.length === 0 || tools.length > MAX_TOOLS) {
+    problems.push({ path: '/tools', message: `must have 1 to ${MAX_TOOLS} names` });
+  }
+  if (!granted) problems.push({ path: '/tools', message: 'needs the capability tool' });
+  for (const [index, name] of tools.slice(0, MAX_TOOLS).entries()) {
+    const path = `/tools/${index}`;
+    if (!TOOL_NAME.test(name)) problems.push({ path, message: 'is not the name of a tool' });
+    else if (tools.indexOf(name) !== index) problems.push({ path, message: 'is there twice' });
+  }
+  return problems;
 }

@@ -57,6 +57,10 @@ export interface RouteSpec<P extends Shape, Q extends Shape, B extends z.ZodType
   /** Request headers worth documenting: name → description. */
   readonly headers?: Record<string, string>;
   readonly body?: B;
+  /** Bytes that the body may have; default: the most that a task type of the project allows. */
+  readonly bodyBytes?: number;
+  /** The handler gets any JSON and checks it itself, with all else that it knows: `body` is for the document. */
+  readonly unchecked?: boolean;
   /** One JSON value a line; may stand beside `body`. */
   readonly lines?: z.ZodType;
   readonly responses: Record<number, ResponseSpec>;
@@ -85,11 +89,14 @@ export function registerRoutes(
     app.route({
       method: spec.method,
       url: spec.path.replaceAll(/\{(\w+)\}/g, ':$1'),
-      config: { open: spec.open === true, admit: spec.admit },
+      config: { open: spec.open === true, admit: spec.admit, bodyBytes: spec.bodyBytes },
       handler: (request, reply) => serve(spec, request, reply, principalOf),
     });
   }
 }
+
+const bodyOf = ({ unchecked = false }: Route, schema: z.ZodType, body: unknown): unknown =>
+  unchecked ? body : parseInput(schema, body, 'the body');
 
 async function serve(
   spec: Route,
@@ -105,7 +112,7 @@ async function serve(
   const answer = await spec.handle({
     params: spec.params === undefined ? {} : parseInput(spec.params, request.params, 'the path'),
     query: spec.query === undefined ? {} : parseInput(spec.query, request.query, 'the query'),
-    body: spec.body === undefined || isStream ? undefined : parseInput(spec.body, request.body ?? {}, 'the body'),
+    body: spec.body === undefined || isStream ? undefined : bodyOf(spec, spec.body, request.body ?? {}),
     stream: isStream ? (request.body as Readable) : undefined,
     principal: spec.open === true ? { project: '', keyName: '' } : principalOf(request),
     headers: request.headers,

@@ -20,16 +20,16 @@ import type {
  */
 export const apiSchemas = z.registry<{ id: string; description?: string }>();
 
-const named = <S extends z.ZodType>(id: string, schema: S, description?: string): S => {
+export const named = <S extends z.ZodType>(id: string, schema: S, description?: string): S => {
   apiSchemas.add(schema, description === undefined ? { id } : { id, description });
   return schema;
 };
 
 /** What `JSON.parse` gave: any value is one, so nothing is walked. */
-const json = z.custom<JsonValue>().meta({ description: 'any JSON value' });
+export const json = z.custom<JsonValue>().meta({ description: 'any JSON value' });
 const key = z.string().min(1).max(256);
-const sequence = z.int().min(0);
-const time = z.iso.datetime({ offset: true });
+export const sequence = z.int().min(0);
+export const time = z.iso.datetime({ offset: true });
 
 export const taskState = z.enum(['accepted', 'running', 'completed', 'failed', 'dead']);
 const reason = z.strictObject({ code: z.string(), message: z.string() });

@@ -7,6 +7,7 @@ import type { Readable } from 'node:stream';
 import type { Logger } from 'pino';
 import { ChimeraError } from '../contracts/errors.ts';
 import { parseLimited } from '../core/validation/json-limits.ts';
+import { createLendingFabric } from '../fabric/lending.ts';
 import type { Stores } from '../stores/index.ts';
 import { measure } from '../telemetry/metrics.ts';
 import { MAX_DEPTH, TaskTypeCache } from './admission.ts';
@@ -17,12 +18,14 @@ import { CycleReader } from './cycles.ts';
 import { DispatchMarks } from './dispatch-marks.ts';
 import { openApiDocument } from './openapi.ts';
 import { registerRoutes, route, type Principal, type Route } from './route.ts';
+import { agentRoutes } from './routes/agents.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { CODEC_PATH, codecRoutes } from './routes/codec.ts';
 import { cycleRoutes } from './routes/cycles.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { feedbackRoutes } from './routes/feedback.ts';
 import { healthRoutes } from './routes/health.ts';
+import { rolloutRoutes } from './routes/rollouts.ts';
 import { taskTypeRoutes } from './routes/task-types.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import type { Services } from './services.ts';
@@ -35,6 +38,8 @@ export interface GatewayConfig {
   readonly ui?: { readonly url: string; readonly namespace: string };
   /** Serves the codec endpoints for the Temporal UI, to it and to keys of this project. */
   readonly codec?: { readonly codec: PayloadCodec; readonly project: string };
+  /** Where the wasmtime library is: agents are tried on the engine that their manifest asks for. */
+  readonly wasmtime?: string;
   /** How long Temporal may take to answer a start before the dispatcher is left to do it, in ms. */
   readonly startDeadlineMs?: number;
 }
@@ -83,11 +88,19 @@ export function createGateway(options: GatewayOptions): FastifyInstance {
   });
   const ui = config.ui === undefined ? {} : { ui: config.ui };
   const services: Services = { stores, temporal, starter, marks, taskTypes, metrics, ...ui, log: app.log };
+  // No process of it starts before something is published.
+  const sandbox = createLendingFabric({
+    poolSize: 1,
+    resolve: (sha256) => stores.artifacts.get({ sha256 }),
+    ...(config.wasmtime === undefined ? {} : { wasmtime: config.wasmtime }),
+  });
   const routes = [
     ...taskRoutes(services),
     ...batchRoutes(services),
     ...feedbackRoutes(services),
     ...taskTypeRoutes(services),
+    ...agentRoutes({ stores, ...sandbox }),
+    ...rolloutRoutes(services),
     ...deadLetterRoutes(services),
     ...cycleRoutes(services, new CycleReader({ stores, temporal, ...ui })),
     ...healthRoutes(services),
@@ -104,6 +117,7 @@ export function createGateway(options: GatewayOptions): FastifyInstance {
     throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'route', name: 'this; see /openapi.json' });
   });
   app.addHook('onClose', () => marks.flush());
+  app.addHook('onClose', () => sandbox.fabric.close());
   registerRoutes(app, routes.map(measured), principalOf);
   return app;
 }
@@ -149,7 +163,8 @@ async function authenticate(stores: Stores, header: string | undefined): Promise
 function addParsers(app: FastifyInstance, taskTypes: TaskTypeCache): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', async (request: FastifyRequest, payload: Readable) => {
-    const limit = await taskTypes.longestBody(principalOf(request).project);
+    const { bodyBytes } = (request.routeOptions.config ?? {}) as Pick<Route, 'bodyBytes'>;
+    const limit = bodyBytes ?? (await taskTypes.longestBody(principalOf(request).project));
     const declared = Number(request.headers['content-length'] ?? Number.NaN);
     const bytes = await readBody(payload, limit, Number.isFinite(declared) ? declared : undefined);
     if (bytes.length === 0) return {};

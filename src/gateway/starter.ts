@@ -8,7 +8,7 @@ import {
 } from '@temporalio/common';
 import { createHash } from 'node:crypto';
 import { ChimeraError, isChimeraError } from '../contracts/errors.ts';
-import type { EvolutionCycleInput } from '../contracts/inputs.ts';
+import type { EvolutionCycleInput, RolloutInput } from '../contracts/inputs.ts';
 import {
   prefixed,
   SEARCH_ATTRIBUTES,
@@ -49,6 +49,8 @@ export interface Starter {
   task(task: StartableTask): Promise<WorkflowHandle>;
   batch(batch: StartableBatch): Promise<WorkflowHandle>;
   cycle(input: EvolutionCycleInput): Promise<WorkflowHandle & { readonly firstExecutionRunId: string }>;
+  /** A rollout of a challenger under the deployment of an epoch: the same one while that lasts. */
+  rollout(input: RolloutInput, epoch: number): Promise<WorkflowHandle>;
   /** The monitor of a stream. */
   monitor(stream: { readonly project: string; readonly taskType: string }): Promise<WorkflowHandle>;
 }
@@ -131,6 +133,14 @@ export function createStarter({ temporal, queuePrefix = '', deadlineMs = 5_000 }
         staticSummary: `evolution cycle of ${input.taskType}`,
         // The start form of the Temporal UI copies this from the last run.
         staticDetails: CYCLE_DETAILS,
+        priority: { priorityKey: 3, fairnessKey: input.project },
+      }),
+    rollout: (input, epoch) =>
+      start(WORKFLOWS.rollout, input, {
+        layer: 'evolution',
+        workflowId: workflowId.child('rollout', input.project, input.taskType, `${input.challenger}-${epoch}`),
+        args: [input],
+        staticSummary: `rollout of ${input.challenger.slice(0, 12)} for ${input.taskType}`,
         priority: { priorityKey: 3, fairnessKey: input.project },
       }),
     monitor: (stream) =>

@@ -15,6 +15,8 @@ export interface AgentBuild {
   readonly toolchain: string;
   /** SHA-256 of every source file, by its path in the folder. */
   readonly sources: Readonly<Record<string, string>>;
+  /** Imports of the compiler's output that were linked away, as `module/name`. */
+  readonly linked: readonly string[];
 }
 
 /**
@@ -27,7 +29,7 @@ export async function buildAgent({ dir, language }: AgentProject): Promise<Agent
   await mkdir(join(dir, 'build'), { recursive: true });
   // What an earlier build left must not pass for this one's.
   await rm(file, { force: true });
-  const compiler = await toolchain.compile(dir, file);
+  const { compiler, linked } = await toolchain.compile(dir, file);
   const module = new Uint8Array(await readFile(file));
   const imports = importsOf(module);
   if (imports.length > 0) {
@@ -38,7 +40,7 @@ export async function buildAgent({ dir, language }: AgentProject): Promise<Agent
     });
   }
   const sources = await hashFiles(dir, toolchain.sources);
-  return { module, file, sha256: sha256Hex(module), toolchain: compiler, sources };
+  return { module, file, sha256: sha256Hex(module), toolchain: compiler, sources, linked };
 }
 
 async function hashFiles(dir: string, paths: readonly string[]): Promise<Record<string, string>> {

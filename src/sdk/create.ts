@@ -1,10 +1,10 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { agentName } from '../contracts/agents.ts';
 import { ChimeraError } from '../contracts/errors.ts';
 import { parseInput } from '../contracts/inputs.ts';
 import type { Language } from './languages/languages.ts';
-import { agentName } from './project.ts';
 
 const TEMPLATES = fileURLToPath(new URL('../../templates/agent/', import.meta.url));
 

@@ -1,3 +1,4 @@
+import type { AgentRecord, Publication } from '../contracts/agents.ts';
 import type {
   AgentVersion,
   ArtifactRef,
@@ -10,8 +11,13 @@ import type {
 } from '../contracts/records.ts';
 
 export interface AgentsRepository {
-  /** Immutable by id; the audit event enters only where the row is new. */
-  putVersion(project: string, version: Omit<AgentVersion, 'project'>, audit?: AuditEvent): Promise<AgentVersion>;
+  /** Immutable by id: how it was published and the audit event enter only where the row is new. */
+  putVersion(
+    project: string,
+    version: Omit<AgentVersion, 'project'>,
+    audit?: AuditEvent,
+    publication?: Publication,
+  ): Promise<AgentVersion>;
   get(project: string, id: string): Promise<AgentVersion | undefined>;
   /** {@link get}, or `CHIMERA_NOT_FOUND`. */
   require(project: string, id: string): Promise<AgentVersion>;
@@ -19,6 +25,13 @@ export interface AgentsRepository {
   list(project: string): Promise<{ agent: string; versions: number; latest: string }[]>;
   /** Oldest first. */
   versionsOf(project: string, agent: string): Promise<AgentVersion[]>;
+  /** {@link versionsOf}, each with how it was published. */
+  records(project: string, agent: string): Promise<AgentRecord[]>;
+  /**
+   * The version that somebody means: an ID, an agent's name (its latest version), or the beginning of an ID. Throws
+   * `CHIMERA_NOT_FOUND` that lists the known agents, `CHIMERA_INVALID_INPUT` for a beginning of more than one.
+   */
+  find(project: string, reference: string): Promise<AgentRecord>;
 }
 
 export interface ModelsRepository {

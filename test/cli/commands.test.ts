@@ -210,13 +210,13 @@ describe('cli: commands on a platform', function () {
   });
 
   it('finds agents by name, ID and the beginning of one', async () => {
-    assert.match(await ok('agents', 'list'), /constant +1 +aaaaaaaaaaaa\nlabels +2 /);
-    assert.equal((await okJson<{ id: string }>('agents', 'show', 'labels')).id, child);
-    assert.match(await ok('agents', 'show', parent), new RegExp(`version +${parent}`));
-    const unknown = await run('agents', 'show', 'nobody');
+    assert.match(await ok('agent', 'list'), /constant +1 +aaaaaaaaaaaa\nlabels +2 /);
+    assert.equal((await okJson<{ id: string }>('agent', 'show', 'labels')).id, child);
+    assert.match(await ok('agent', 'show', parent), new RegExp(`version +${parent}`));
+    const unknown = await run('agent', 'show', 'nobody');
     assert.equal(unknown.code, 4);
     assert.match(unknown.err, /constant: is a known agent/);
-    assert.equal((await run('agents', 'show', '')).code, 2);
+    assert.equal((await run('agent', 'show', '')).code, 2);
   });
 
   it('draws the lineage back to the data', async () => {

@@ -27,11 +27,11 @@ describe('cli: help and exit codes', () => {
     const leaves = commands.filter(([, command]) => command.commands.length === 0).map(([path]) => path.join(' '));
     assert.deepEqual(leaves.sort(), [
       'agent build',
+      'agent list',
       'agent new',
       'agent publish',
+      'agent show',
       'agent test',
-      'agents list',
-      'agents show',
       'apply',
       'audit list',
       'audit verify',
@@ -45,6 +45,9 @@ describe('cli: help and exit codes', () => {
       'dead-letters list',
       'dead-letters redrive',
       'demo',
+      'deploy',
+      'deployments list',
+      'deployments show',
       'doctor',
       'down',
       'explain',
@@ -134,7 +137,7 @@ describe('cli: help and exit codes', () => {
       EXIT.usage,
       /flag --gateway-port: must be 0 to 65535/,
     ],
-    ['nothing that runs', ['agents', 'list'], EXIT.unreachable, /PostgreSQL is not reachable[\s\S]*chimera up/],
+    ['nothing that runs', ['models', 'list'], EXIT.unreachable, /PostgreSQL is not reachable[\s\S]*chimera up/],
     ['no Temporal', ['apply'], EXIT.unreachable, /Temporal is not reachable/],
     [
       'no API',
@@ -152,9 +155,9 @@ describe('cli: help and exit codes', () => {
     });
 
   it('prints errors as JSON with --json, and where they happened with --debug', async () => {
-    const { err } = await run(['agents', 'list', '--json']);
+    const { err } = await run(['models', 'list', '--json']);
     assert.equal((JSON.parse(err) as { error: { code: string } }).error.code, 'CHIMERA_UNREACHABLE');
-    assert.match((await run(['agents', 'list', '--debug'])).err, /\n\s+at /);
+    assert.match((await run(['models', 'list', '--debug'])).err, /\n\s+at /);
   });
 
   it('says what runs when nothing does', async () => {

@@ -126,7 +126,7 @@ describe('fabric', function () {
   it('publishes a module and refuses a bad manifest with every problem', async () => {
     const published = await bench.fabric.publish(answering('1'), MANIFEST);
     assert.match(published.id, /^[0-9a-f]{64}$/);
-    assert.deepEqual(published.exports, ['step', 'cabi_realloc', 'memory']);
+    assert.deepEqual(published.module.exports, ['step', 'cabi_realloc', 'memory']);
     assert.ok(published.smoke.ok);
     const bad = { ...MANIFEST, engine: 'quickest' as never, models: { m: 'x' }, limits: { fuel: -1 } };
     await assert.rejects(bench.fabric.publish(answering('1'), bad), (error: { details: { problems: unknown[] } }) => {

@@ -1,21 +1,13 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { TaskTypeView } from '../../src/client/index.ts';
-import type { AgentVersion } from '../../src/contracts/records.ts';
+import type { AgentVersionView, PublishedView, RolloutStarted, TaskTypeView } from '../../src/client/index.ts';
 import { EXIT } from '../../src/cli/exit-codes.ts';
-import { sha256Hex } from '../../src/core/canonical/canonical.ts';
-import { createFabric } from '../../src/fabric/index.ts';
-import { LANGUAGES, publishAgent, readProject, registeredTaskType, tryAgent } from '../../src/sdk/index.ts';
-import type { SampleReport } from '../../src/sdk/index.ts';
+import { LANGUAGES } from '../../src/sdk/index.ts';
 import { run as runCli, type Ran } from '../cli/run.ts';
 import { PROJECT, startPlatform, type Platform } from '../gateway/fixture.ts';
 import { testStack } from '../helpers/stack.ts';
 import { agentFolder, rustMissing } from './folders.ts';
-
-interface Published extends AgentVersion {
-  readonly samples: readonly SampleReport[];
-}
 
 /** Bytes that a template's module may have: it is code that is kept and sent around. */
 const LARGEST = { assemblyscript: 11 * 1024, rust: 48 * 1024, typescript: 2 << 20 };
@@ -66,34 +58,45 @@ describe('sdk: the templates, as a user has them', function () {
       const dir = folder.path(`my-${language}`);
       const { files } = await okJson<{ files: string[] }>('agent', 'new', dir, '--lang', language);
       for (const file of files) assert.doesNotMatch(readFileSync(join(dir, file), 'utf8'), /\{\{/, file);
-      const published = await okJson<Published>(
+      const { version, created, samples } = await okJson<PublishedView>(
         'agent',
         'publish',
         dir,
         ...(language === LANGUAGES[0] ? ['--deploy'] : []),
       );
-      assert.equal(published.agent, `my-${language}`);
-      assert.ok(published.module.bytes <= LARGEST[language], `${published.module.bytes} bytes`);
-      const shown = await okJson<AgentVersion>('agents', 'show', `my-${language}`);
-      assert.deepEqual([shown.id, shown.manifest.capabilities], [published.id, ['infer']]);
-      await platform.stores.audit.seal(PROJECT);
-      const audit = await platform.stores.audit.list(PROJECT, { type: 'agent.published' });
-      const { details } = audit.find(({ subject }) => subject === published.id)!;
-      assert.deepEqual(details['imports'], []);
-      const sources = Object.keys(details['sources'] as object);
+      assert.deepEqual([version.agent, created], [`my-${language}`, true]);
+      assert.ok(version.module.bytes <= LARGEST[language], `${version.module.bytes} bytes`);
+      const shown = await okJson<AgentVersionView>('agent', 'show', `my-${language}`);
+      assert.deepEqual(shown, version);
+      assert.deepEqual(shown.manifest.capabilities, ['infer']);
+      const { module, origin, trial } = shown.publication!;
+      assert.deepEqual([module.imports, module.source.sha256], [[], shown.module.sha256]);
+      assert.equal(trial!.samples.length, samples.length);
+      const sources = Object.keys(origin!.sources!);
       assert.ok(
         sources.length > 0 && sources.every((path) => files.includes(path) || path === 'Cargo.lock'),
         `${sources}`,
       );
-      results[language] = published.samples.map(({ sample, output, failure, turns, effects, problems }) => {
-        assert.deepEqual(problems, []);
-        return { sample, output, failure, turns, effects };
-      });
+      results[language] = samples.map(({ sample, output, failure, turns }) => ({ sample, output, failure, turns }));
     });
 
   it('serve where they are deployed', async () => {
     const { current } = await platform.client.deployment('ticket-routing');
     assert.equal(current.champion, (await platform.stores.agents.versionsOf(PROJECT, `my-${LANGUAGES[0]}`))[0]!.id);
+  });
+
+  it('prove themselves where another one serves', async () => {
+    const dir = folder.path('another');
+    await okJson('agent', 'new', dir);
+    const { code, err } = await run('deploy', 'another', '--task-type', 'ticket-routing');
+    assert.equal(code, EXIT.notFound, err);
+    await okJson('agent', 'publish', dir);
+    const started = await okJson<RolloutStarted>('deploy', 'another', '--task-type', 'ticket-routing');
+    const [version] = await platform.stores.agents.versionsOf(PROJECT, 'another');
+    assert.equal(started.challenger, version!.id);
+    const again = await okJson<RolloutStarted>('deploy', 'another');
+    assert.equal(again.workflowId, started.workflowId);
+    await platform.temporal.workflow.getHandle(started.workflowId).terminate();
   });
 
   it('do the same in every language', () => {
@@ -111,22 +114,15 @@ describe('sdk: the templates, as a user has them', function () {
 
   it('publishes nothing that fails with the task type as it is registered', async () => {
     const dir = folder.path('my-assemblyscript');
+    const file = join(dir, 'samples/invoice.json');
+    writeFileSync(file, readFileSync(file, 'utf8').replace('"technical"', '"billing"'));
     const stricter = JSON.parse(readFileSync(join(dir, 'task-type.json'), 'utf8')) as TaskTypeView;
     const output = stricter.output as { properties: { why: { maxLength: number } } };
     output.properties.why.maxLength = 5;
     await platform.client.registerTaskType({ ...stricter, version: 2 });
-    const project = await readProject(dir);
-    const taskType = await registeredTaskType(platform.stores, PROJECT, project);
-    const module = new Uint8Array(readFileSync(join(dir, 'build/agent.wasm')));
-    const build = { module, file: '', sha256: sha256Hex(module), toolchain: '', sources: {} };
-    const fabric = createFabric({ poolSize: 1, resolve: () => Promise.resolve(module) });
-    try {
-      const report = await tryAgent(fabric, project, build, taskType);
-      assert.match(report.samples[1]!.problems.join(), /got failure bad-output/);
-      await assert.rejects(publishAgent(platform.stores, PROJECT, project, build, report), /a sample failed/);
-    } finally {
-      fabric.close();
-    }
+    const { code, err } = await run('agent', 'publish', dir);
+    assert.equal(code, EXIT.usage);
+    assert.match(err, /\/samples\/invoice: expected output .*\n +got failure bad-output/);
     assert.equal((await platform.stores.agents.versionsOf(PROJECT, 'my-assemblyscript')).length, 1);
   });
 });

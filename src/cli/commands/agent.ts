@@ -1,32 +1,34 @@
 import type { Command } from 'commander';
 import { relative, resolve } from 'node:path';
 import { invalidInput } from '../../contracts/errors.ts';
-import type { TaskType } from '../../core/validation/task-type.ts';
-import { createFabric } from '../../fabric/index.ts';
+import type { SampleView } from '../../client/index.ts';
+import { createLendingFabric } from '../../fabric/lending.ts';
 import { wasmtimePath } from '../../fabric/wasmtime/release.ts';
 import {
   buildAgent,
   createProject,
   LANGUAGES,
-  publishAgent,
+  passed,
+  publicationOf,
   readProject,
-  registeredTaskType,
   tryAgent,
   type AgentBuild,
   type AgentProject,
   type Language,
-  type TrialReport,
+  type SampleReport,
 } from '../../sdk/index.ts';
 import { openArtifacts } from '../../stores/artifacts/open.ts';
 import { command, group } from '../command.ts';
 import { EXIT } from '../exit-codes.ts';
-import { fields, table } from '../output.ts';
+import { fields, table, type Column } from '../output.ts';
 import type { Session } from '../session.ts';
+import { addVersionCommands } from './agent-versions.ts';
+import { deployAgent, deployedText } from './deployments.ts';
 
 const FOLDER = 'DIR is the folder of the agent; default: this one.';
 
 export function addAgentSdkCommands(program: Command, session: Session): void {
-  const agent = group(program, 'agent', 'write an agent: new, build, test, publish');
+  const agent = group(program, 'agent', 'write, publish and look at agents');
   command<{ lang?: string }, [string]>(agent, session, {
     name: 'new <name>',
     summary: 'a folder with a small agent that works',
@@ -72,47 +74,47 @@ export function addAgentSdkCommands(program: Command, session: Session): void {
     run: async (current, _options, dir) => {
       const project = await readProject(resolve(dir ?? '.'));
       const build = await buildAgent(project);
-      const report = await trial(current, project, build, project.taskType);
-      current.print({ ...buildView(build), ok: report.ok, samples: report.samples }, () =>
-        [reportText(report), ...(report.ok ? [next('publish', project)] : [])].join('\n'),
+      const samples = await trial(current, project, build);
+      const ok = samples.length > 0 && passed(samples);
+      current.print({ ...buildView(build), ok, samples }, () =>
+        [samplesText(samples), ...(ok ? [next('publish', project)] : [])].join('\n'),
       );
-      return report.ok ? EXIT.ok : EXIT.failed;
+      return ok ? EXIT.ok : EXIT.failed;
     },
   });
   command<{ deploy?: boolean }, [string | undefined]>(agent, session, {
     name: 'publish [dir]',
     summary: 'store it as an agent version of the project',
-    description: `Builds the agent, runs its samples with the task type as it is registered, and stores the module as an immutable version with its manifest; the audit log keeps compiler, sources by hash, imports and exports. The same content again changes nothing. ${FOLDER}`,
-    options: [['--deploy', 'make it the first champion of its task type']],
+    description: `Builds the agent and sends it to the API with its manifest, its samples and what it was made of. There it passes the guard, and its samples are run with the task type as it is registered; then it is stored as an immutable version. The same content again changes nothing. ${FOLDER}`,
+    options: [['--deploy', 'let it serve its task type: see chimera deploy']],
     examples: ['agent publish my-agent', 'agent publish my-agent --deploy'],
     run: async (current, { deploy }, dir) => {
       const project = await readProject(resolve(dir ?? '.'));
-      const stores = current.stores();
-      const taskType = await registeredTaskType(stores, current.project, project);
+      const client = current.client();
+      // Known before the compiler runs, which takes its time.
+      const { name: taskType } = await client.taskType(project.taskType.name);
       const build = await buildAgent(project);
-      const report = await trial(current, project, build, taskType);
-      if (!report.ok) {
-        current.print({ ...buildView(build), ok: false, samples: report.samples }, () => reportText(report));
-        return EXIT.failed;
-      }
-      const version = await publishAgent(stores, current.project, project, build, report);
-      if (deploy === true) await current.client().deploy(taskType.name, version.id);
-      const serves = deploy === true ? taskType.name : undefined;
-      current.print({ ...version, serves, samples: report.samples }, () =>
+      const published = await client.publishAgent(project.name, publicationOf(project, build));
+      const { version, created, samples } = published;
+      const deployed = deploy === true ? await deployAgent(client, taskType, version.id) : undefined;
+      current.print({ ...published, ...(deployed === undefined ? {} : { deployed }) }, () =>
         [
+          passedText(samples),
           fields([
             ['version', version.id],
             ['agent', version.agent],
             ['module', `${version.module.sha256} (${version.module.bytes} bytes)`],
-            ['imports', 'none'],
-            ['serves', serves],
+            ['imports', version.publication?.module.imports.join(', ') || 'none'],
+            ['stored', created ? 'now' : 'before, nothing changed'],
           ]),
-          `next: ./chimera agents show ${version.agent}`,
+          deployed === undefined
+            ? `next: ./chimera deploy ${version.agent} --task-type ${taskType}`
+            : deployedText(deployed),
         ].join('\n'),
       );
-      return EXIT.ok;
     },
   });
+  addVersionCommands(agent, session);
 }
 
 const shown = (path: string): string => relative('.', path) || '.';
@@ -138,35 +140,30 @@ const buildView = ({ file, module, sha256, toolchain }: AgentBuild): BuildView =
   toolchain,
 });
 
-/** Tries the agent in a sandbox process of its own; models come from the artifact store. */
-async function trial(
-  { config }: Session,
-  project: AgentProject,
-  build: AgentBuild,
-  taskType: TaskType,
-): Promise<TrialReport> {
+/** Tries the agent in a sandbox process of its own, with its own task type; models come from the artifact store. */
+async function trial({ config }: Session, project: AgentProject, build: AgentBuild): Promise<readonly SampleReport[]> {
   const artifacts = openArtifacts(config.artifacts);
-  const fabric = createFabric({
+  const { fabric, lendBlobs } = createLendingFabric({
     poolSize: 1,
-    resolve: async (sha256) => (sha256 === build.sha256 ? build.module : artifacts.get({ sha256 })),
+    resolve: (sha256) => artifacts.get({ sha256 }),
     wasmtime: wasmtimePath(config.cacheDir),
   });
+  lendBlobs([build]);
   try {
-    return await tryAgent(fabric, project, build, taskType);
+    const { manifest, taskType, samples } = project;
+    return (await tryAgent(fabric, build.module, manifest, taskType, samples)).samples;
   } finally {
     fabric.close();
     await artifacts.close();
   }
 }
 
-function reportText({ samples }: TrialReport): string {
+function samplesText(samples: readonly SampleReport[]): string {
   const lines = [
     table(samples, [
       { title: 'SAMPLE', value: ({ sample }) => sample },
       { title: '', value: ({ problems }) => (problems.length === 0 ? 'ok' : 'FAILED') },
-      { title: 'TURNS', value: ({ turns }) => turns, numeric: true },
-      { title: 'FUEL', value: ({ fuel }) => fuel, numeric: true },
-      { title: 'RESULT', value: ({ output, failure }) => failure ?? output },
+      ...sampleColumns,
     ]),
   ];
   for (const { sample, problems, log } of samples) {
@@ -181,3 +178,12 @@ function reportText({ samples }: TrialReport): string {
   if (samples.length === 0) lines.push('there are no samples: put {"input", "expect"} into samples/NAME.json');
   return lines.join('\n');
 }
+
+const passedText = (samples: readonly SampleView[]): string =>
+  table(samples, [{ title: 'SAMPLE', value: ({ sample }) => sample }, ...sampleColumns]);
+
+const sampleColumns: Column<Pick<SampleReport, 'turns' | 'fuel' | 'output' | 'failure'>>[] = [
+  { title: 'TURNS', value: ({ turns }) => turns, numeric: true },
+  { title: 'FUEL', value: ({ fuel }) => fuel, numeric: true },
+  { title: 'RESULT', value: ({ output, failure }) => failure ?? output },
+];

@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
-import { command, group } from '../command.ts';
+import { command } from '../command.ts';
 import { explainAgent, explanationText } from '../explain.ts';
 import { wholeNumber } from '../input.ts';
 import { lineageOf, lineageText } from '../lineage.ts';
-import { fields, short, table } from '../output.ts';
 import { resolveAgent } from '../resolve-agent.ts';
 import type { Session } from '../session.ts';
 
@@ -12,45 +11,6 @@ const AGENT_HELP =
 
 export function addAgentCommands(program: Command, session: Session): void {
   program.commandsGroup('Agents and their evolution:');
-  const agents = group(program, 'agents', 'agents and their versions');
-  command(agents, session, {
-    name: 'list',
-    summary: 'agents with their number of versions',
-    examples: ['agents list'],
-    run: async (current) => {
-      current.print(await current.stores().agents.list(current.project), (rows) =>
-        table(rows, [
-          { title: 'AGENT', value: ({ agent }) => agent },
-          { title: 'VERSIONS', value: ({ versions }) => versions, numeric: true },
-          { title: 'LATEST', value: ({ latest }) => short(latest) },
-        ]),
-      );
-    },
-  });
-  command<{ taskType?: string }, [string]>(agents, session, {
-    name: 'show <agent>',
-    summary: 'the manifest of an agent version',
-    description: `The manifest of an agent version. ${AGENT_HELP}`,
-    options: [['--task-type <name>', 'whose champion; default: the only task type']],
-    examples: ['agents show champion', 'agents show 5f1d2c --json'],
-    run: async (current, { taskType }, name) => {
-      const version = await resolveAgent(current.stores(), current.project, name, taskType);
-      current.print(version, ({ id, agent, manifest, module, parents, experiment }) =>
-        fields([
-          ['version', id],
-          ['agent', agent],
-          ['description', manifest.description],
-          ['capabilities', manifest.capabilities.join(', ') || 'none'],
-          ['models', manifest.models],
-          ['limits', manifest.limits],
-          ['engine', manifest.engine],
-          ['module', `${module.sha256} (${module.bytes} bytes)`],
-          ['parents', parents.map(short).join(', ') || 'none'],
-          ['experiment', experiment],
-        ]),
-      );
-    },
-  });
   command<{ taskType?: string; limit?: string }, [string]>(program, session, {
     name: 'explain <agent>',
     summary: 'an agent as a program that can be read, and what it changed',

@@ -1,3 +1,4 @@
+import { storeVersion } from '../../activities/publishing.ts';
 import type { JsonObject } from '../../contracts/records.ts';
 import { compileGenome } from '../../core/evolution/compile.ts';
 import { createFabric } from '../../fabric/index.ts';
@@ -22,19 +23,11 @@ export async function installExample(stores: Stores, project: string, example: D
       limits: {},
       engine: 'any',
     });
-    const artifact = await stores.artifacts.put(module, { kind: 'agent' });
-    await stores.agents.putVersion(
-      project,
-      {
-        id: published.id,
-        agent: baseline.agent,
-        module: artifact,
-        manifest: published.manifest,
-        genome: baseline.genome as unknown as JsonObject,
-        parents: [],
-      },
-      { type: 'agent.published', actor: 'install', subject: published.id, details: { agent: baseline.agent } },
-    );
+    await storeVersion(stores, project, module, published, {
+      agent: baseline.agent,
+      by: 'install',
+      genome: baseline.genome as unknown as JsonObject,
+    });
     if ((await stores.deployments.current(project, taskType.name)) === undefined) {
       await stores.deployments.initial(project, taskType.name, published.id, {
         type: 'deployment.initial',

@@ -4,7 +4,8 @@ import { drive, recordHash } from '../../core/execution/driver.ts';
 import { effectiveLimits } from '../../core/execution/limits.ts';
 import type { ExecutionRecord } from '../../core/execution/types.ts';
 import { createStepEngine } from '../abi/step.ts';
-import { guardModule } from '../guard/guard.ts';
+import { DEFAULT_TABLE_ELEMENTS, guardModule } from '../guard/guard.ts';
+import { reportModule } from '../guard/report.ts';
 import { EVALUATION_STATUS } from '../jobs.ts';
 import type {
   EvaluationColumns,
@@ -120,16 +121,17 @@ const NO_SAMPLE: PreparedInput = { payload: {}, features: new Float64Array(0) };
 /** Guards a module and tries one step of it. */
 export function publishBatch({ library }: Workplace, job: PublishJob): PublishReport {
   const limits = effectiveLimits(job.manifest.limits);
-  const guarded = guardModule(job.module, { memoryPages: limits.memoryPages });
+  const caps = { memoryPages: limits.memoryPages, tableElements: DEFAULT_TABLE_ELEMENTS };
+  const guarded = guardModule(job.module, caps);
   const { payload, features } = job.sample ?? NO_SAMPLE;
   const body = { kind: 'start' as const, payload: canonicalBytes(payload), features };
   const event = { turn: 0, seed: 0n, time: 0, body };
   const compiled = library.compile(guarded);
   try {
     const step = createStepEngine(compiled, guarded, limits).step(new Uint8Array(0), event, limits.fuel);
-    const { sha256, exports, priceVersion } = guarded;
     const trap = step.ok ? {} : { trap: step.trap };
-    return { sha256, exports, priceVersion, smoke: { ok: step.ok, fuel: step.fuel, ...trap } };
+    const smoke = { ok: step.ok, fuel: step.fuel, ...trap };
+    return { sha256: guarded.sha256, module: reportModule(job.module, guarded, caps), smoke };
   } finally {
     compiled.release();
   }

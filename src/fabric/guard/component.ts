@@ -30,7 +30,9 @@ function readExternalName(reader: Reader): string {
   return reader.name();
 }
 
-function checkImports(reader: Reader): void {
+/** The names of what is imported; anything that could be called is refused. */
+function checkImports(reader: Reader): string[] {
+  const names: string[] = [];
   for (let left = reader.count('imports', MAX_IMPORTS); left > 0; left--) {
     const name = readExternalName(reader);
     const kind = reader.byte();
@@ -39,8 +41,10 @@ function checkImports(reader: Reader): void {
       refuse('import', `the component imports ${JSON.stringify(name)}; agents import nothing`);
     }
     reader.u32();
+    names.push(name);
   }
   reader.expectEnd('the import section');
+  return names;
 }
 
 function checkExports(reader: Reader): void {
@@ -71,4 +75,16 @@ export function coreModuleOf(component: Uint8Array): Uint8Array {
   }
   if (core === undefined) return refuse('component', 'the component holds no core module');
   return core.bytes.subarray(core.at, core.end);
+}
+
+/** What a component that {@link coreModuleOf} accepts imports: types, by their names. */
+export function componentImports(component: Uint8Array): string[] {
+  const reader = new Reader(component, COMPONENT_HEADER.length);
+  const names: string[] = [];
+  while (!reader.done) {
+    const id = reader.byte();
+    const body = reader.slice(reader.u32());
+    if (id === IMPORT_SECTION) names.push(...checkImports(body));
+  }
+  return names;
 }

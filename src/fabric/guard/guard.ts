@@ -50,7 +50,8 @@ const globalExport = (index: number): string => `chimera:global-${index}`;
 /** More globals than this are not put back one by one. */
 const MOST_RESETS = 16;
 
-const DEFAULT_TABLE_ELEMENTS = 10_000;
+/** Elements that tables may have where nobody says. */
+export const DEFAULT_TABLE_ELEMENTS = 10_000;
 const DEFAULT_MODULE_BYTES = 4 * 1_048_576;
 
 /**

@@ -26,6 +26,7 @@ export const assemblyScript: Toolchain = {
     await node(asc, ENTRY, '--outFile', output, '-Osize', '--converge', ...common);
     const enabled = FEATURES.map((feature) => `--enable-${feature}`);
     await node(evaluator, output, `--ctors=${START}`, '--quiet', ...enabled, '-o', output);
-    return `AssemblyScript ${(await node(asc, '--version')).trim().replace(/^Version /, '')}`;
+    const version = (await node(asc, '--version')).trim().replace(/^Version /, '');
+    return { compiler: `AssemblyScript ${version}`, linked: [] };
   },
 };

@@ -20,7 +20,7 @@ export const rust: Toolchain = {
     }
     if (built.code !== 0) throw compileError('src', built);
     await copyFile(join(target, TARGET, 'release', 'agent.wasm'), output);
-    return version.stdout.trim();
+    return { compiler: version.stdout.trim(), linked: [] };
   },
 };
 

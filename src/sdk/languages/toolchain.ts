@@ -8,10 +8,17 @@ export interface Toolchain {
   /** Where its sources lie: paths in the agent's folder, files or folders. */
   readonly sources: readonly string[];
   /**
-   * Compiles the folder to one core module at `output`, and returns what compiled it. Throws `CHIMERA_INVALID_INPUT`
-   * with the compiler's messages, `CHIMERA_SETUP` where the compiler or a part of it is missing, with what to type.
+   * Compiles the folder to one core module at `output`. Throws `CHIMERA_INVALID_INPUT` with the compiler's messages,
+   * `CHIMERA_SETUP` where the compiler or a part of it is missing, with what to type.
    */
-  compile(dir: string, output: string): Promise<string>;
+  compile(dir: string, output: string): Promise<Compiled>;
+}
+
+export interface Compiled {
+  /** What compiled it, with its version. */
+  readonly compiler: string;
+  /** Imports of the compiler's output that were linked away, as `module/name`. */
+  readonly linked: readonly string[];
 }
 
 export interface ProgramResult {

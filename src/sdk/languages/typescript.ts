@@ -32,13 +32,14 @@ export const typeScript: Toolchain = {
       const component = join(work, 'component.wasm');
       const world = ['--wit', WIT, '--world', 'agent', '--stub-wasi', '--sync'];
       await node(componentize, ...world, '--js', script, '--output', component);
-      await linkQuickJs(await readFile(component), work, output, (tool, ...args) =>
+      const linked = await linkQuickJs(await readFile(component), work, output, (tool, ...args) =>
         node(packageFile(dir, 'binaryen', `bin/${tool}`, 'assemblyscript'), ...args),
       );
+      const version = await versionOf(packageFile(dir, 'componentize-qjs', 'package.json'));
+      return { compiler: `componentize-qjs ${version}`, linked };
     } finally {
       await rm(work, { recursive: true, force: true });
     }
-    return `componentize-qjs ${await versionOf(packageFile(dir, 'componentize-qjs', 'package.json'))}`;
   },
 };
 

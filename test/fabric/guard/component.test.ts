@@ -1,27 +1,9 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { isChimeraError } from '../../../src/contracts/errors.ts';
-import { ByteWriter } from '../../../src/core/wasm/bytes.ts';
 import { coreModuleOf, isComponent } from '../../../src/fabric/guard/component.ts';
 import { guardModule } from '../../../src/fabric/guard/guard.ts';
-import { answering } from '../agents.ts';
-
-type Section = readonly [id: number, body: ArrayLike<number>];
-
-const HEADER = [0, 0x61, 0x73, 0x6d, 0x0d, 0, 1, 0];
-const CORE = answering('1');
-const TYPES = 'chimera:agent/types@1.0.0';
-
-function component(...sections: readonly Section[]): Uint8Array<ArrayBuffer> {
-  const out = new ByteWriter().raw(HEADER);
-  for (const [id, body] of sections) out.byte(id).vector(body);
-  return out.finish();
-}
-const imports = (name: string, ...kind: number[]): Section => [
-  10,
-  new ByteWriter().raw([1, 0]).name(name).raw(kind).finish(),
-];
-const exports = (name: string): Section => [11, new ByteWriter().raw([1, 0]).name(name).raw([1, 0, 0]).finish()];
+import { component, CORE, exports, imports, TYPES } from './components.ts';
 
 describe('fabric/guard component', () => {
   it('takes the one core module out', () => {

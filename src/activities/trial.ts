@@ -1,12 +1,11 @@
+import type { AgentSample } from '../contracts/agents.ts';
 import type { Problem } from '../contracts/errors.ts';
-import type { JsonObject, JsonValue } from '../contracts/records.ts';
-import { canonicalJson } from '../core/canonical/canonical.ts';
+import type { AgentManifest, JsonObject, JsonValue } from '../contracts/records.ts';
+import { canonicalJson, hashOf, sha256Hex } from '../core/canonical/canonical.ts';
 import { seedOf } from '../core/execution/driver.ts';
 import { validateJson } from '../core/validation/schema.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
 import type { Fabric, PreparedInput, PublishedAgent, RunItemResult } from '../fabric/index.ts';
-import type { AgentBuild } from './build.ts';
-import type { AgentProject, Sample } from './project.ts';
 
 /** How one sample went. */
 export interface SampleReport {
@@ -27,55 +26,55 @@ export interface SampleReport {
 export interface TrialReport {
   readonly published: PublishedAgent;
   readonly samples: readonly SampleReport[];
-  readonly ok: boolean;
 }
+
+/** What a trial asks of a fabric. It must be able to resolve the module by its hash. */
+export type TrialFabric = Pick<Fabric, 'publish' | 'prepare' | 'run'>;
 
 /**
  * Tries an agent in the sandbox: the guard, a first step, then every sample, twice. A sample is as it should be where
  * its input is what the task type takes, the result is the expected one, and both runs give the same record by hash.
  * Throws `CHIMERA_AGENT_REFUSED` for a module that the guard refuses or whose first step traps, `CHIMERA_INVALID_INPUT`
  * for a bad manifest.
- * @param taskType that of the folder, or the one that is registered
  */
 export async function tryAgent(
-  fabric: Pick<Fabric, 'publish' | 'prepare' | 'run'>,
-  { manifest, samples }: AgentProject,
-  { module, sha256 }: AgentBuild,
+  fabric: TrialFabric,
+  module: Uint8Array,
+  manifest: AgentManifest,
   taskType: TaskType,
+  samples: readonly AgentSample[],
 ): Promise<TrialReport> {
-  const smoke = await smokeInput(fabric, samples, taskType);
-  const published = await fabric.publish(module, manifest, smoke);
+  const published = await fabric.publish(module, manifest, await smokeInput(fabric, samples, taskType));
   const items = samples.map(({ name, input, recorded }) => ({
     key: name,
     seed: seedOf(name),
-    payload: input,
-    recorded,
+    payload: input as JsonObject,
+    recorded: recorded.map(({ request, ...answer }) => ({ ...answer, requestHash: hashOf(request) })),
   }));
-  const job = { agent: { sha256, manifest }, taskType, items };
+  const job = { agent: { sha256: sha256Hex(module), manifest }, taskType, items };
   const first = await fabric.run(job);
   const second = await fabric.run(job);
-  const reports = samples.map((sample, i) => reportOf(sample, first[i]!, second[i]!, taskType));
-  return {
-    published,
-    samples: reports,
-    ok: reports.length > 0 && reports.every(({ problems }) => problems.length === 0),
-  };
+  return { published, samples: samples.map((sample, i) => reportOf(sample, first[i]!, second[i]!, taskType)) };
 }
+
+/** Is every sample as it should be? */
+export const passed = (samples: readonly SampleReport[]): boolean =>
+  samples.every(({ problems }) => problems.length === 0);
 
 /** The first sample that the agent is to answer, as it would see it. */
 async function smokeInput(
-  fabric: Pick<Fabric, 'prepare'>,
-  samples: readonly Sample[],
+  fabric: TrialFabric,
+  samples: readonly AgentSample[],
   taskType: TaskType,
 ): Promise<PreparedInput | undefined> {
   const sample = samples.find(({ expect }) => 'output' in expect);
   if (sample === undefined) return undefined;
-  const [prepared] = await fabric.prepare({ taskType, payloads: [sample.input] });
+  const [prepared] = await fabric.prepare({ taskType, payloads: [sample.input as JsonObject] });
   return prepared !== undefined && 'payload' in prepared ? prepared : undefined;
 }
 
-function reportOf(sample: Sample, first: RunItemResult, second: RunItemResult, taskType: TaskType): SampleReport {
-  const problems = validateJson(taskType.input as JsonObject, sample.input).map(
+function reportOf(sample: AgentSample, first: RunItemResult, second: RunItemResult, taskType: TaskType): SampleReport {
+  const problems = validateJson(taskType.input as JsonObject, sample.input as JsonObject).map(
     ({ path, message }: Problem) => `the task type does not take the input: ${path || '/'} ${message}`,
   );
   if (!('record' in first)) {

@@ -1,0 +1,1 @@
+ALTER TABLE agent_versions DROP COLUMN published_at, DROP COLUMN publication;
