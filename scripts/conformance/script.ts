@@ -4,9 +4,8 @@ import { isChimeraError } from '../../src/contracts/errors.ts';
 import { guardModule } from '../../src/fabric/guard/guard.ts';
 import { parseModule } from '../../src/fabric/guard/module.ts';
 import type { FunctionType } from '../../src/fabric/guard/module.ts';
-import { instantiate } from './subject.ts';
-import type { Ending, Subject } from './subject.ts';
-import { fits, referenceOf } from './values.ts';
+import type { Ending, Engine, Subject } from './subject.ts';
+import { fits, valueOf } from './values.ts';
 import type { Constant } from './values.ts';
 
 interface Command {
@@ -24,61 +23,139 @@ interface Command {
   readonly expected?: Constant[];
 }
 
-/** What became of a test script. */
+/** What became of the test scripts. */
 export interface Tally {
   modules: number;
   /** Modules that the guard does not take, by its rule. */
   readonly refused: Map<string, number>;
-  /** Assertions run plain and guarded. */
+  /** Assertions that were run: each plain and guarded on every engine, or, of modules that are not valid, refused. */
   run: number;
-  /** Of these: held plain and guarded, as the specification says. */
+  /** Of these: everywhere as the specification says. The others look at what a refused module was to have changed. */
   held: number;
   /** Assertions on modules that were refused. */
   skipped: number;
+  /** Runs of assertions by engine and form. */
+  readonly runs: Map<string, number>;
   readonly differing: string[];
 }
 
-/** A module in both forms. */
-interface Pair {
-  readonly plain: Subject;
-  readonly guarded: Subject;
-  readonly types: ReadonlyMap<string, FunctionType>;
+export const newTally = (): Tally => ({
+  modules: 0,
+  refused: new Map(),
+  run: 0,
+  held: 0,
+  skipped: 0,
+  runs: new Map(),
+  differing: [],
+});
+
+/** A module in all its forms, and what it exports. */
+interface Instances {
+  readonly subjects: readonly { readonly form: string; readonly subject: Subject }[];
+  readonly functions: ReadonlyMap<string, FunctionType>;
+  /** Types of exported globals. */
+  readonly globals: ReadonlyMap<string, number>;
+}
+
+/** How an assertion ended, up to what the specification leaves open, and whether that is what it says. */
+interface Verdict {
+  readonly form: string;
+  readonly text: string;
+  readonly held: boolean;
 }
 
 const LIMITS = { memoryPages: 65_536, tableElements: 10_000_000 };
 
-/** Runs the script in `folder`, every module that the guard accepts plain and guarded, and compares the verdicts. */
-export function runScript(folder: string, into: Tally): void {
-  const text = readFileSync(join(folder, 'commands.json'), 'utf8');
-  const { commands, source_filename: file } = JSON.parse(text) as { commands: Command[]; source_filename: string };
-  const named = new Map<string | undefined, Pair | undefined>();
-  const differs = (line: number, what: string): void => void into.differing.push(`${file}:${line} ${what}`);
-  const bytesOf = (command: Command): Uint8Array<ArrayBuffer> | undefined => {
-    const name = command.binary_filename ?? command.filename ?? '';
-    return name.endsWith('.wasm') ? new Uint8Array(readFileSync(join(folder, name))) : undefined;
-  };
-  for (const command of commands) {
-    const { type, line, action } = command;
+/** One script of the suite: runs every module that the guard accepts, plain and guarded on every engine, and compares. */
+export class ScriptRunner {
+  readonly #engines: readonly Engine[];
+  readonly #tally: Tally;
+  readonly #folder: string;
+  readonly #named = new Map<string | undefined, Instances | undefined>();
+
+  constructor(folder: string, engines: readonly Engine[], tally: Tally) {
+    this.#folder = folder;
+    this.#engines = engines;
+    this.#tally = tally;
+  }
+
+  run(): void {
+    const text = readFileSync(join(this.#folder, 'commands.json'), 'utf8');
+    const { commands, source_filename: file } = JSON.parse(text) as { commands: Command[]; source_filename: string };
+    try {
+      for (const command of commands) this.#command(command, `${file}:${command.line}`);
+    } finally {
+      for (const engine of this.#engines) engine.release();
+    }
+  }
+
+  #command(command: Command, at: string): void {
+    const { type, action } = command;
     if (type === 'module' || type === 'assert_uninstantiable') {
-      into.modules++;
-      const pair = pairOf(bytesOf(command)!, into, (what) => differs(line, what));
-      if (type === 'module') for (const name of [undefined, command.name]) named.set(name, pair);
+      this.#tally.modules++;
+      const instances = this.#instantiate(this.#bytes(command)!, at);
+      if (type === 'module') for (const name of [undefined, command.name]) this.#named.set(name, instances);
     } else if (type === 'assert_invalid' || type === 'assert_malformed') {
-      const bytes = bytesOf(command);
-      if (bytes === undefined || WebAssembly.validate(bytes)) continue;
-      into.run++;
-      if (refusal(bytes) === undefined) differs(line, 'is accepted though it is not valid');
-      else into.held++;
+      const bytes = this.#bytes(command);
+      if (bytes !== undefined && !WebAssembly.validate(bytes)) this.#invalid(bytes, at);
     } else if (action !== undefined) {
-      const pair = named.get(action.module);
-      if (pair === undefined) into.skipped++;
+      const instances = this.#named.get(action.module);
+      if (instances === undefined) this.#tally.skipped++;
       else {
-        into.run++;
-        const [plain, guarded] = [pair.plain, pair.guarded].map((one) => verdict(one, pair.types, command));
-        if (plain!.text !== guarded!.text) differs(line, `${action.field}: ${plain!.text}, guarded ${guarded!.text}`);
-        else if (plain!.held) into.held++;
+        const verdicts = instances.subjects.map((one) => verdict(one.form, one.subject, instances, command));
+        this.#compare(verdicts, `${at} ${action.field}`);
       }
     }
+  }
+
+  #bytes(command: Command): Uint8Array<ArrayBuffer> | undefined {
+    const name = command.binary_filename ?? command.filename ?? '';
+    return name.endsWith('.wasm') ? new Uint8Array(readFileSync(join(this.#folder, name))) : undefined;
+  }
+
+  /** Neither the guard nor an engine may take it. */
+  #invalid(bytes: Uint8Array<ArrayBuffer>, at: string): void {
+    const taken = (form: string, is: boolean): Verdict => ({ form, text: is ? 'accepted' : 'refused', held: !is });
+    const verdicts = this.#engines.map((engine) => taken(engine.name, engine.validate(bytes)));
+    this.#compare([taken('guard', refusal(bytes) === undefined), ...verdicts], at);
+  }
+
+  /** All instances, or nothing where the module is refused or cannot be instantiated. */
+  #instantiate(bytes: Uint8Array<ArrayBuffer>, at: string): Instances | undefined {
+    const { refused } = this.#tally;
+    const rule = refusal(bytes);
+    if (rule !== undefined) {
+      refused.set(rule, (refused.get(rule) ?? 0) + 1);
+      return undefined;
+    }
+    const guarded = guardModule(bytes, { ...LIMITS, abi: 'any' });
+    const made = this.#engines.flatMap((engine) => [
+      { form: `${engine.name} plain`, subject: engine.instantiate(bytes) },
+      { form: `${engine.name} guarded`, subject: engine.instantiate(bytes, guarded) },
+    ]);
+    this.#compare(
+      made.map(({ form, subject }) => ({ form, text: 'trap' in subject ? subject.trap : 'an instance', held: true })),
+      `${at} instantiation`,
+    );
+    const subjects = made.flatMap(({ form, subject }) => ('trap' in subject ? [] : [{ form, subject }]));
+    if (subjects.length < made.length) return undefined;
+    const { exports, types, functions, globals } = parseModule(bytes, LIMITS, Infinity);
+    const ofKind = <T>(kind: number, typeOf: (index: number) => T): Map<string, T> =>
+      new Map(exports.filter((one) => one.kind === kind).map(({ name, index }) => [name, typeOf(index)]));
+    return {
+      subjects,
+      functions: ofKind(0, (index) => types[functions[index]!]!),
+      globals: ofKind(3, (index) => globals[index]!.type),
+    };
+  }
+
+  #compare(verdicts: readonly Verdict[], what: string): void {
+    const { runs, differing } = this.#tally;
+    this.#tally.run++;
+    for (const { form } of verdicts) runs.set(form, (runs.get(form) ?? 0) + 1);
+    if (new Set(verdicts.map(({ text }) => text)).size > 1) {
+      differing.push(`${what}: ${verdicts.map(({ form, text }) => `${form} ${text}`).join(', ')}`);
+    } else if (verdicts.every(({ held }) => held)) this.#tally.held++;
   }
 }
 
@@ -92,61 +169,19 @@ function refusal(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** Both instances, or nothing where the module is refused or cannot be instantiated. */
-function pairOf(bytes: Uint8Array<ArrayBuffer>, into: Tally, differs: (what: string) => void): Pair | undefined {
-  const rule = refusal(bytes);
-  if (rule !== undefined) {
-    into.refused.set(rule, (into.refused.get(rule) ?? 0) + 1);
-    return undefined;
+function verdict(form: string, subject: Subject, { functions, globals }: Instances, command: Command): Verdict {
+  const { type, action, expected = [] } = command;
+  const { field, args = [] } = action!;
+  const ending: Ending =
+    action!.type === 'get'
+      ? { values: [subject.get(field, globals.get(field)!)] }
+      : subject.call(field, functions.get(field)!, args.map(valueOf));
+  if ('trap' in ending) {
+    return { form, text: ending.trap, held: type === 'assert_trap' || type === 'assert_exhaustion' };
   }
-  const plain = instantiate(bytes);
-  const guarded = instantiate(bytes, guardModule(bytes, { ...LIMITS, abi: 'any' }));
-  into.run++;
-  if ('trap' in plain || 'trap' in guarded) {
-    const [a, b] = [plain, guarded].map((one) => ('trap' in one ? one.trap : 'an instance'));
-    if (a === b) into.held++;
-    else differs(`instantiation: ${a}, guarded ${b}`);
-    return undefined;
-  }
-  into.held++;
-  const { exports, types, functions } = parseModule(bytes, LIMITS, Infinity);
-  const functionTypes = exports
-    .filter(({ kind }) => kind === 0)
-    .map(({ name, index }) => [name, types[functions[index]!]!] as const);
-  return { plain, guarded, types: new Map(functionTypes) };
+  const fitting = type === 'assert_return' && expected.every((constant, i) => fits(constant, ending.values[i]!));
+  const held = type === 'action' || fitting;
+  return { form, text: held ? 'holds' : ending.values.map(show).join(), held };
 }
 
-/** What is compared: how a command ended, up to what the specification leaves open, and whether that is what it asserts. */
-function verdict(
-  subject: Subject,
-  types: ReadonlyMap<string, FunctionType>,
-  { type, action, expected = [] }: Command,
-): { text: string; held: boolean } {
-  if (action!.type === 'get') {
-    const text = String(subject.get(action!.field));
-    return { text, held: true };
-  }
-  const ending = subject.call(action!.field, types.get(action!.field)!, action!.args ?? []);
-  if ('trap' in ending) return { text: ending.trap, held: type === 'assert_trap' || type === 'assert_exhaustion' };
-  const returned = type === 'assert_return' || type === 'action';
-  const held = returned && (type === 'action' || holds(ending, expected));
-  return { text: held ? 'holds' : show(ending), held };
-}
-
-function holds(ending: Ending, expected: readonly Constant[]): boolean {
-  if ('bits' in ending) return expected.every((constant, i) => fits(constant, ending.bits[i]!));
-  if ('trap' in ending) return false;
-  return expected.every((constant, i) => {
-    const value = ending.values[i];
-    if (typeof value === 'number' || typeof value === 'bigint') return fits(constant, BigInt(value));
-    if (constant.type === 'funcref' && constant.value !== 'null') return typeof value === 'function';
-    return value === referenceOf(constant);
-  });
-}
-
-const show = (ending: Ending): string =>
-  'bits' in ending
-    ? ending.bits.map((bits) => `0x${bits.toString(16)}`).join()
-    : 'trap' in ending
-      ? ending.trap
-      : String(ending.values);
+const show = (value: bigint | string): string => (typeof value === 'bigint' ? `0x${value.toString(16)}` : value);

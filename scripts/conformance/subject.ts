@@ -4,67 +4,99 @@ import type { FunctionType } from '../../src/fabric/guard/module.ts';
 import { createMemories } from '../../src/fabric/v8/memory.ts';
 import { classify } from '../../src/fabric/v8/traps.ts';
 import { createCaller } from './caller.ts';
-import { bitsOf, hasBits, referenceOf } from './values.ts';
-import type { Constant } from './values.ts';
+import { fromJavaScript, hasBits, toJavaScript } from './values.ts';
+import type { Value } from './values.ts';
 
-/** How a call ended: with results, as bits or, where there are references, as JavaScript values; or with a trap. */
-export type Ending =
-  { readonly bits: readonly bigint[] } | { readonly values: readonly unknown[] } | { readonly trap: string };
+/** How a call ended: with results or with a trap. */
+export type Ending = { readonly values: readonly Value[] } | { readonly trap: string };
 
-/** One instance of a module of the suite, plain or guarded. */
+/** One instance of a module of the suite, plain or guarded, on any engine. */
 export interface Subject {
-  call(field: string, type: FunctionType, args: readonly Constant[]): Ending;
-  /** The value of an exported global. */
-  get(field: string): unknown;
+  call(field: string, type: FunctionType, args: readonly Value[]): Ending;
+  /** The value of an exported global of a type. */
+  get(field: string, type: number): Value;
 }
 
-const FUEL = 10n ** 15n;
-const DEPTH = 3000n;
+/** An engine as the suite needs it. */
+export interface Engine {
+  readonly name: string;
+  /** Does it take the bytes for a valid module? */
+  validate(bytes: Uint8Array<ArrayBuffer>): boolean;
+  /** An instance of the module, or of what the guard made of it; or the trap that making it ended with. */
+  instantiate(bytes: Uint8Array<ArrayBuffer>, guarded?: GuardedModule): Subject | { readonly trap: string };
+  /** Gives back all instances. */
+  release(): void;
+}
 
-/** An instance, or the trap that making it ended with. */
-export function instantiate(
-  bytes: Uint8Array<ArrayBuffer>,
-  guarded?: GuardedModule,
-): Subject | { readonly trap: string } {
-  let exports: Record<string, unknown>;
-  const counters = (): Record<string, WebAssembly.Global> => exports as Record<string, WebAssembly.Global>;
-  const trapOf = (error: unknown): string => {
-    if (guarded !== undefined && (counters()[FUEL_EXPORT]!.value as bigint) < 0n) return 'out-of-fuel';
-    if (guarded !== undefined && (counters()[DEPTH_EXPORT]!.value as bigint) < 0n) return 'exhausted';
-    return error instanceof RangeError ? 'exhausted' : (classify(error) ?? String(error));
-  };
-  try {
-    const imports = guarded === undefined ? {} : createMemories(guarded)();
-    exports = new WebAssembly.Instance(new WebAssembly.Module(guarded?.bytes ?? bytes), imports).exports;
-  } catch (error) {
-    return { trap: classify(error) ?? String(error) };
+/** What a guarded instance may take: nothing in the suite is to end for want of it but what recurses without end. */
+export const GRANTED = { fuel: 10n ** 15n, depth: 3000n };
+
+/** A trap of a guarded instance by its counters, before the engine is asked. */
+export function starvation(fuel: bigint, depth: bigint): string | undefined {
+  return fuel < 0n ? 'out-of-fuel' : depth < 0n ? 'exhausted' : undefined;
+}
+
+class V8Subject implements Subject {
+  readonly #exports: Readonly<Record<string, unknown>>;
+  readonly #guarded: boolean;
+  readonly #callers = new Map<string, (args: readonly bigint[]) => bigint[]>();
+
+  constructor(exports: Readonly<Record<string, unknown>>, guarded: boolean) {
+    this.#exports = exports;
+    this.#guarded = guarded;
   }
-  const callers = new Map<string, (args: readonly bigint[]) => bigint[]>();
-  return {
-    get: (field) => (exports[field] as WebAssembly.Global).value as unknown,
-    call(field, type, args) {
-      if (guarded !== undefined) {
-        counters()[FUEL_EXPORT]!.value = FUEL;
-        counters()[DEPTH_EXPORT]!.value = DEPTH;
-      }
-      try {
-        if ([...type.params, ...type.results].every(hasBits)) {
-          const caller = callers.get(field) ?? createCaller(exports[field], type);
-          callers.set(field, caller);
-          return { bits: caller(args.map(bitsOf)) };
-        }
-        const given = args.map((constant, i) =>
-          hasBits(type.params[i]!) ? numberOf(constant) : referenceOf(constant),
-        );
-        const result = (exports[field] as (...given: unknown[]) => unknown)(...given);
-        return { values: type.results.length === 1 ? [result] : ((result ?? []) as unknown[]) };
-      } catch (error) {
-        return { trap: trapOf(error) };
-      }
-    },
-  };
+
+  get(field: string, type: number): Value {
+    return fromJavaScript(this.#global(field).value, type);
+  }
+
+  call(field: string, type: FunctionType, args: readonly Value[]): Ending {
+    if (this.#guarded) {
+      this.#global(FUEL_EXPORT).value = GRANTED.fuel;
+      this.#global(DEPTH_EXPORT).value = GRANTED.depth;
+    }
+    try {
+      return { values: this.#results(field, type, args) };
+    } catch (error) {
+      return { trap: this.#trap(error) };
+    }
+  }
+
+  #results(field: string, { params, results }: FunctionType, args: readonly Value[]): Value[] {
+    if ([...params, ...results].every(hasBits)) {
+      const caller = this.#callers.get(field) ?? createCaller(this.#exports[field], { params, results });
+      this.#callers.set(field, caller);
+      return caller(args as bigint[]);
+    }
+    const given = args.map((value, i) => toJavaScript(value, params[i]!));
+    const result = (this.#exports[field] as (...given: unknown[]) => unknown)(...given);
+    const all = results.length === 1 ? [result] : ((result ?? []) as unknown[]);
+    return all.map((one, i) => fromJavaScript(one, results[i]!));
+  }
+
+  #trap(error: unknown): string {
+    const counter = (name: string): bigint => this.#global(name).value as bigint;
+    const starved = this.#guarded ? starvation(counter(FUEL_EXPORT), counter(DEPTH_EXPORT)) : undefined;
+    return starved ?? (error instanceof RangeError ? 'exhausted' : (classify(error) ?? String(error)));
+  }
+
+  #global(name: string): WebAssembly.Global {
+    return this.#exports[name] as WebAssembly.Global;
+  }
 }
 
-/** Arguments beside references: the suite passes only integers there. */
-const numberOf = (constant: Constant): number | bigint =>
-  constant.type === 'i64' ? bitsOf(constant) : Number(bitsOf(constant));
+export const V8: Engine = {
+  name: 'V8',
+  validate: (bytes) => WebAssembly.validate(bytes),
+  instantiate(bytes, guarded) {
+    try {
+      const imports = guarded === undefined ? {} : createMemories(guarded)();
+      const { exports } = new WebAssembly.Instance(new WebAssembly.Module(guarded?.bytes ?? bytes), imports);
+      return new V8Subject(exports, guarded !== undefined);
+    } catch (error) {
+      return { trap: classify(error) ?? String(error) };
+    }
+  },
+  /** The collector's work. */
+  release() {},
+};
