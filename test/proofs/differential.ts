@@ -1,11 +1,10 @@
 import type { Proof } from '../../bench/harness/types.ts';
 import { sweep } from '../fabric/differential/sweep.ts';
+import { listed, progressLog } from '../fabric/sweeps.ts';
 import { wasmtimeLibrary } from '../fabric/wasmtime/library.ts';
 
 /** Failures that are printed. */
 const SHOWN = 20;
-/** Seconds between two lines of progress. */
-const SECONDS = 10;
 
 export const proof: Proof = {
   name: 'differential',
@@ -13,24 +12,14 @@ export const proof: Proof = {
 
   async run({ count = 1_000_000, from = 0, seed, log }) {
     const found = await wasmtimeLibrary();
-    const began = performance.now();
-    let said = began;
+    const progress = progressLog(count, log);
     const report = await sweep({
       seed,
       from,
       count,
       ...('path' in found && { library: found.path }),
-      onProgress({ cases, runs, differs }, next) {
-        const now = performance.now();
-        if (now < said + 1000 * SECONDS) return;
-        said = now;
-        const rate = cases / ((now - began) / 1000);
-        const left = (count - cases) / rate / 60;
-        log(
-          `${cases} cases, ${runs} runs, ${differs.length} differ; ${rate.toFixed(0)} a second, ` +
-            `${left.toFixed(0)} minutes left; --from ${next} goes on from here`,
-        );
-      },
+      onProgress: ({ cases, runs, differs }, next) =>
+        progress(cases, `${cases} cases, ${runs} runs, ${differs.length} differ`, next),
     });
     const lines = report.differs.slice(0, SHOWN).map((line) => `seed ${seed}, ${line}`);
     lines.push(`${report.cases} cases, ${report.runs} runs`, `ended: ${listed(report.ended)}`);
@@ -41,9 +30,3 @@ export const proof: Proof = {
     return { passed: 'why' in found ? 0 : Math.max(0, report.cases - failed), failed, lines };
   },
 };
-
-const listed = (counts: ReadonlyMap<string, number>): string =>
-  [...counts]
-    .sort(([, a], [, b]) => b - a)
-    .map(([name, count]) => `${name} ${count}`)
-    .join(', ');
