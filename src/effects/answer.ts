@@ -14,3 +14,12 @@ export interface EffectFailure {
 }
 
 export const failure = (code: ErrorCode, message: string): EffectFailure => ({ ok: false, code, message });
+
+/** Under what an effect is performed. */
+export interface EffectCall {
+  /** The same for every attempt of one effect: whoever changes the world deduplicates by it. */
+  readonly idempotencyKey: string;
+  /** Aborted when the call is cancelled; for a tool also when it is out of time. */
+  readonly signal: AbortSignal;
+  readonly project: string;
+}

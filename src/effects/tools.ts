@@ -1,6 +1,6 @@
 import type { Problem } from '../contracts/errors.ts';
 import type { JsonObject, JsonValue } from '../contracts/records.ts';
-import type { EffectAnswer } from './answer.ts';
+import type { EffectAnswer, EffectCall } from './answer.ts';
 
 /** What every tool says of itself in temporal.yaml. */
 interface ToolFacts {
@@ -18,17 +18,8 @@ interface ToolFacts {
 export type Tool = ToolFacts &
   ({ readonly kind: 'module' } | { readonly kind: 'activity'; readonly queue: string; readonly activity: string });
 
-/** Under what a tool is called. */
-export interface ToolCall {
-  /** The same for every attempt of one effect: a tool that changes the world deduplicates by it. */
-  readonly idempotencyKey: string;
-  /** Aborted when the call is cancelled or out of time. */
-  readonly signal: AbortSignal;
-  readonly project: string;
-}
-
 /** The default export of a tool's module. */
-export type ToolFunction = (input: JsonValue, call: ToolCall) => JsonValue | Promise<JsonValue>;
+export type ToolFunction = (input: JsonValue, call: EffectCall) => JsonValue | Promise<JsonValue>;
 
 export interface ToolRegistry {
   get(name: string): Tool | undefined;
@@ -37,7 +28,7 @@ export interface ToolRegistry {
   /** What is wrong with an input; an unknown tool is a problem too. */
   check(name: string, input: JsonValue): Problem[];
   /** Calls a tool of kind `module`. Throws `CHIMERA_CANCELLED` when `call.signal` is aborted. */
-  perform(name: string, input: JsonValue, call: ToolCall): Promise<EffectAnswer>;
+  perform(name: string, input: JsonValue, call: EffectCall): Promise<EffectAnswer>;
   /** What a tool of kind `activity` returned, checked like the return of a module: as JSON, by size, depth and schema. */
   accept(name: string, output: unknown): EffectAnswer;
 }
