@@ -68,10 +68,25 @@ function permitted(address: Address, port: number, reachable: Reachable): boolea
   return (isPublic(address) && !metadata) || reachable.some((opening) => opens(opening, address, port, metadata));
 }
 
+/**
+ * Parses an IPv4 or IPv6 address without a zone. IPv6 goes through the URL parser first: ipaddr.js takes `::1.2.3.4`, which the
+ * system routes as IPv6, for the mapped `::ffff:1.2.3.4`.
+ */
+function parseAddress(text: string): Address | undefined {
+  switch (text.includes('%') ? 0 : isIP(text)) {
+    case 4:
+      return ipaddr.parse(text);
+    case 6:
+      return ipaddr.parse(new URL(`http://[${text}]`).hostname.slice(1, -1));
+    default:
+      return undefined;
+  }
+}
+
 /** May a connection be opened to `address` (IPv4 or IPv6 in its usual notation, without a zone) and `port`? */
 export function mayConnect(address: string, port: number, reachable: Reachable): boolean {
-  if (isIP(address) === 0 || address.includes('%')) return false;
-  const parsed = ipaddr.parse(address);
+  const parsed = parseAddress(address);
+  if (parsed === undefined) return false;
   const inside = carried(parsed);
   return (inside.length === 0 ? [parsed] : inside).every((one) => permitted(one, port, reachable));
 }
@@ -100,8 +115,8 @@ function parseOpening(entry: string): Opening | undefined {
   const [, bracketed, plain, port] =
     /^(?:\[([^\]]+)\]|([^[\]:]+|[^[\]]*:[^[\]]*:[^[\]]*))(?::(\d{1,5}))?$/.exec(entry) ?? [];
   const [address = '', bits, ...rest] = (bracketed ?? plain ?? '').split('/');
-  if (isIP(address) === 0 || address.includes('%') || rest.length > 0) return undefined;
-  const network = ipaddr.parse(address);
+  const network = parseAddress(address);
+  if (network === undefined || rest.length > 0) return undefined;
   const width = network.kind() === 'ipv4' ? 32 : 128;
   if (bits !== undefined && !(/^\d{1,3}$/.test(bits) && Number(bits) <= width)) return undefined;
   if (port !== undefined && (Number(port) < 1 || Number(port) > 65_535)) return undefined;
