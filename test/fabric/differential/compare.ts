@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { DEFAULT_LIMITS } from '../../../src/core/execution/limits.ts';
 import type { StepResult } from '../../../src/core/execution/types.ts';
 import { stream } from '../../../src/core/random/random.ts';
@@ -23,14 +24,17 @@ export interface Case {
   readonly depth: number;
   /** Of the fuel that it takes, or of a little where it traps: what it is granted in another run. */
   readonly share: number;
+  /** V8's second compiler, which programs come to that run for long, and not its first. */
+  readonly optimised: boolean;
 }
 
 export function makeCase(seed: string, index: number): Case {
   const random = stream(seed, 0, index, 'differential');
   const nans = index % 2 === 0 ? 'hidden' : 'open';
+  const optimised = index % 4 > 1;
   const bytes = randomAgent(random, nans);
   const event = (BigInt(random.u32()) << 32n) | BigInt(random.u32());
-  return { bytes, nans, seed: event, depth: random.pick([12, 60, 300, 1024]), share: random.uniform() };
+  return { bytes, nans, seed: event, depth: random.pick([12, 60, 300, 1024]), share: random.uniform(), optimised };
 }
 
 /** What a step came to, and the whole memory that it left. */
@@ -129,9 +133,10 @@ export interface Verdict {
 
 /**
  * A case on V8, on the other engine, and, where no NaN's bits can be told, without the guard: with fuel enough; with exactly
- * what it took and with one less; with a share of that.
+ * what it took and with one less; with a share of that. Sets V8's compiler for this process.
  */
 export function compareCase(one: Case, other?: Compile): Verdict {
+  setFlagsFromString(one.optimised ? '--no-liftoff' : '--liftoff');
   const guarded = guardModule(one.bytes, { memoryPages: MEMORY_PAGES });
   const subjects = [compileForV8, ...(other === undefined ? [] : [other])].map(
     (compile) => new Subject(one, guarded, compile),
