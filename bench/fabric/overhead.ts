@@ -8,8 +8,11 @@ import { criterion } from '../harness/types.ts';
 import type { BenchmarkResult } from '../harness/types.ts';
 import { compileProgram, programNames } from './programs.ts';
 
-interface Program {
+/** A program of `bench/programs`, wherever it runs. */
+export interface Program {
   readonly run: (rounds: number) => number;
+}
+interface Startable extends Program {
   readonly start: () => void;
 }
 
@@ -25,20 +28,19 @@ const SETTLE_MS = 100;
 /** What the guard costs, as processor time of guarded over unguarded programs in V8, each pair in alternating rounds. */
 export async function measureOverhead(full: boolean, log: (line: string) => void): Promise<BenchmarkResult> {
   const figures: BenchmarkResult['figures'] = {};
-  const logarithms: number[] = [];
+  const ratios: number[] = [];
   for (const name of programNames()) {
     const { ratio, a, b } = await compare(await compileProgram(name), name, full ? 61 : 21);
     log(`${name}: guarded / unguarded ${ratio.median.toFixed(3)}`);
     figures[`${name}, guarded / unguarded`] = { ...ratio };
     figures[`${name}, guarded and unguarded, ms a round`] = [a.median, b.median];
-    logarithms.push(Math.log(ratio.median));
+    ratios.push(ratio.median);
   }
-  const geomean = Math.exp(logarithms.reduce((sum, value) => sum + value, 0) / logarithms.length);
   return {
     figures,
     criteria: [
-      criterion('programs', logarithms.length, '>=', 8),
-      criterion('fuel overhead of the guard, geomean', geomean, '<=', 1.15),
+      criterion('programs', ratios.length, '>=', 8),
+      criterion('fuel overhead of the guard, geomean', geomean(ratios), '<=', 1.15),
     ],
   };
 }
@@ -57,14 +59,22 @@ async function compare(original: Uint8Array<ArrayBuffer>, name: string, rounds: 
     }
   }
   await setTimeout(SETTLE_MS);
-  let turns = 1;
-  while (milliseconds(plain, turns) < ROUND_MS) turns *= 2;
-  const timed = (program: Program) => () => Promise.resolve(milliseconds(program, turns));
-  return alternate(timed(guarded), timed(plain), rounds, 2);
+  return compareTimes(guarded, plain, rounds);
 }
 
-const instance = (bytes: Uint8Array<ArrayBuffer>, imports: object): Program =>
-  new WebAssembly.Instance(new WebAssembly.Module(bytes), imports).exports as unknown as Program;
+/** Processor time of two programs that do the same, in alternating rounds: `a` over `b`. */
+export function compareTimes(a: Program, b: Program, rounds: number): Promise<Comparison> {
+  let turns = 1;
+  while (milliseconds(b, turns) < ROUND_MS) turns *= 2;
+  const timed = (program: Program) => () => Promise.resolve(milliseconds(program, turns));
+  return alternate(timed(a), timed(b), rounds, 2);
+}
+
+export const geomean = (values: readonly number[]): number =>
+  Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+
+const instance = (bytes: Uint8Array<ArrayBuffer>, imports: object): Startable =>
+  new WebAssembly.Instance(new WebAssembly.Module(bytes), imports).exports as unknown as Startable;
 
 /** Processor time of this thread: other processes on the machine and V8's compiler threads do not count. */
 function milliseconds(program: Program, turns: number): number {
