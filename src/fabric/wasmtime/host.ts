@@ -64,8 +64,8 @@ export class WasmtimeHost {
   readonly #vector = this.block.at(this.places.vector);
   readonly #value = this.block.at(this.places.value);
   readonly #values = this.block.at(this.places.values);
-  #views = new Map<number, ArrayBuffer>();
-  #viewed = 0n;
+  /** By address and size. */
+  readonly #views = new Map<bigint, Map<number, ArrayBuffer>>();
   #live = false;
 
   constructor(wasmtime: Wasmtime) {
@@ -133,13 +133,11 @@ export class WasmtimeHost {
   memory({ context }: NativeInstance, handle: Handle): ArrayBuffer {
     const size = this.#wasmtime.wasmtime_memory_data_size(context, handle.of);
     const address = this.#wasmtime.wasmtime_memory_data(context, handle.of);
-    if (address !== this.#viewed) {
-      this.#views.clear();
-      this.#viewed = address;
-    }
-    // The pool has one slot, so memories of one size are the same addresses.
-    let view = this.#views.get(size);
-    if (view === undefined) this.#views.set(size, (view = size === 0 ? new ArrayBuffer(0) : nativeView(address, size)));
+    // The pool has two slots, so memories begin at one of two addresses.
+    let slot = this.#views.get(address);
+    if (slot === undefined) this.#views.set(address, (slot = new Map()));
+    let view = slot.get(size);
+    if (view === undefined) slot.set(size, (view = size === 0 ? new ArrayBuffer(0) : nativeView(address, size)));
     return view;
   }
 
