@@ -5,6 +5,8 @@ import { z } from 'zod';
 import { ChimeraError, invalidInput, type Problem } from '../contracts/errors.ts';
 import * as inputs from '../contracts/inputs.ts';
 import { deviceQueue, TASK_QUEUES, WORKFLOWS } from '../contracts/names.ts';
+import { TOOL_NAME } from '../core/execution/allow.ts';
+import { schemaProblems } from '../core/validation/schema.ts';
 
 const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
@@ -42,6 +44,38 @@ const schedule = z
   })
   .refine(({ every, cron }) => (every === undefined) !== (cron === undefined), 'must have either every or cron');
 
+const jsonSchema = z.record(z.string(), z.json());
+
+const MAX_TOOL_TIMEOUT = UNITS.h;
+
+/** A tool that agents may call where their manifest names it. */
+const tool = z
+  .strictObject({
+    name: z.string().regex(TOOL_NAME, 'must be lower-case words and digits, joined by . _ or -'),
+    /** For people and for agents. */
+    description: z.string().min(1).max(2000),
+    input: jsonSchema,
+    output: jsonSchema.optional(),
+    timeout: duration.refine((ms) => ms <= MAX_TOOL_TIMEOUT, 'must be at most 1h').default(30 * UNITS.s),
+    /** Money for one call. */
+    price: z.number().min(0).default(0),
+    /** Performed by Chimera's own worker, from the default export of this module; relative to the manifest. */
+    module: z
+      .string()
+      .regex(/^\.{1,2}\/.+\.[cm]?[jt]s$/, 'must be the path of a module, beginning with ./ or ../')
+      .optional(),
+    /** Performed by a worker of the user's own, in any language, that serves this activity on this queue. */
+    queue: name.optional(),
+    activity: name.optional(),
+  })
+  .refine(
+    ({ module, queue, activity }) =>
+      module === undefined
+        ? queue !== undefined && activity !== undefined
+        : queue === undefined && activity === undefined,
+    'must have either module, or queue and activity',
+  );
+
 const manifest = z.strictObject({
   address: z
     .string()
@@ -71,10 +105,12 @@ const manifest = z.strictObject({
     }),
   ),
   schedules: z.array(schedule).default([]),
+  tools: z.array(tool).max(1000).default([]),
 });
 
 export type Manifest = z.output<typeof manifest>;
 export type ManifestSchedule = Manifest['schedules'][number];
+export type ManifestTool = Manifest['tools'][number];
 export type ManifestQueue = Manifest['taskQueues'][number];
 export type SearchAttributeTypeName = Manifest['searchAttributes'][string];
 
@@ -105,8 +141,9 @@ export function parseManifest(text: string, file = 'temporal.yaml'): Manifest {
   problems.push(
     ...duplicates('/taskQueues', parsed.data.taskQueues),
     ...duplicates('/schedules', parsed.data.schedules),
+    ...duplicates('/tools', parsed.data.tools),
   );
-  problems.push(...deviceProblems(parsed.data), ...scheduleProblems(parsed.data));
+  problems.push(...deviceProblems(parsed.data), ...scheduleProblems(parsed.data), ...toolProblems(parsed.data));
   if (problems.length > 0) throw invalidInput(file, problems);
   return parsed.data;
 }
@@ -166,6 +203,17 @@ function scheduleProblems({ schedules, taskQueues }: Manifest): Problem[] {
       }
     return problems;
   });
+}
+
+function toolProblems({ tools }: Manifest): Problem[] {
+  return tools.flatMap(({ input, output }, index) =>
+    Object.entries({ input, output }).flatMap(([member, schema]) =>
+      (schema === undefined ? [] : schemaProblems(schema)).map(({ path, message }) => ({
+        path: `/tools/${index}/${member}${path}`,
+        message,
+      })),
+    ),
+  );
 }
 
 /** The contract of a workflow's input, by the naming rule of contracts/inputs.ts: `evolutionCycle` → `evolutionCycleInput`. */

@@ -76,4 +76,56 @@ describe('temporal.yaml', () => {
     assert.equal(problemsOf('a: [').length > 0, true);
     assert.throws(() => loadManifest('/none/temporal.yaml'), /no manifest named \/none\/temporal.yaml/);
   });
+
+  describe('declares tools', () => {
+    const withTools = (tools: unknown): string => `${shipped}\ntools: ${JSON.stringify(tools)}\n`;
+    const search = { name: 'search', description: 'Finds', input: { type: 'object' } };
+
+    it('of its own modules and of other workers', () => {
+      const crm = { ...search, name: 'crm.find', queue: 'crm', activity: 'findCustomer', timeout: '5m', price: 0.01 };
+      const { tools } = parseManifest(withTools([{ ...search, module: './tools/search.ts' }, crm]));
+      assert.deepEqual(tools, [
+        { ...search, module: './tools/search.ts', timeout: 30_000, price: 0 },
+        { ...crm, timeout: 300_000 },
+      ]);
+      assert.deepEqual(parseManifest(shipped).tools, []);
+    });
+
+    it('and is refused with every problem of them', () => {
+      const shapes = problemsOf(
+        withTools([
+          { ...search, name: 'Search', module: 'search.ts', timeout: '2h', price: -1 },
+          search,
+          { ...search, module: './a.ts', queue: 'crm', activity: 'x' },
+          { ...search, queue: 'crm' },
+          { ...search, input: true, module: './a.ts' },
+          { ...search, module: './a.ts', secret: 1 },
+        ]),
+      ).map((problem) => problem.split(':')[0]);
+      assert.deepEqual(
+        new Set(shapes),
+        new Set([
+          ...['name', 'module', 'timeout', 'price'].map((member) => `/tools/0/${member}`),
+          ...['/tools/1', '/tools/2', '/tools/3', '/tools/4/input', '/tools/5'],
+        ]),
+      );
+      const input = { type: 'object', properties: { a: { type: 'txt' } } };
+      const pattern = { pattern: '(a+)+\\1' };
+      assert.deepEqual(
+        problemsOf(
+          withTools([
+            { ...search, module: './a.ts' },
+            { ...search, module: './b.ts', input, output: pattern },
+          ]),
+        ).map((problem) => problem.split(':')[0]),
+        [
+          '/tools/1/name',
+          '/tools/1/input/properties/a/type',
+          '/tools/1/input/properties/a/type',
+          '/tools/1/input/properties/a/type',
+          '/tools/1/output/pattern',
+        ],
+      );
+    });
+  });
 });

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ChimeraError } from '../../contracts/errors.ts';
 import type { JsonObject } from '../../contracts/records.ts';
 import { allows } from '../../core/execution/allow.ts';
+import { unlessAborted } from '../abort.ts';
 import { failure, type EffectAnswer, type EffectCall, type EffectFailure } from '../answer.ts';
 import type { Breakers, Outcome } from '../breaker.ts';
 import { mayConnect, type Reachable } from './addresses.ts';
@@ -68,6 +69,7 @@ export async function performHttp(request: HttpRequest, policy: HttpPolicy, call
   const timeoutMs = Math.min(request.timeoutMs ?? policy.timeoutMs, policy.timeoutMs);
   const time = AbortSignal.timeout(timeoutMs);
   const signal = AbortSignal.any([time, call.signal]);
+  if (call.signal.aborted) throw cancelled();
   const run: Run = { policy, call, signal, timeoutMs };
   const { method, headers, body } = request;
   let hop: Hop = { method, headers, url: new URL(request.url), ...(body === undefined ? {} : { body }) };
@@ -82,7 +84,7 @@ export async function performHttp(request: HttpRequest, policy: HttpPolicy, call
       () => attempts(hop, run),
       () => failure('CHIMERA_UNREACHABLE', `${host} is not reachable: circuit open`),
     );
-    if (call.signal.aborted) throw new ChimeraError('CHIMERA_CANCELLED', { what: 'the http effect' });
+    if (call.signal.aborted) throw cancelled();
     if ('ok' in result) return result;
     const location = redirectOf(result.status, result.headers);
     if (location === undefined) return { ok: true, body: answerOf(result, hop.url) };
@@ -94,6 +96,8 @@ export async function performHttp(request: HttpRequest, policy: HttpPolicy, call
     hop = next;
   }
 }
+
+const cancelled = (): ChimeraError => new ChimeraError('CHIMERA_CANCELLED', { what: 'the http effect' });
 
 interface Run {
   readonly policy: HttpPolicy;
@@ -139,8 +143,10 @@ async function attemptOnce(hop: Hop, { policy, call, signal }: Run): Promise<Htt
   const port = Number(hop.url.port || (protocol === 'https:' ? 443 : 80));
   const literal = literalAddress(hostname);
   const resolving = literal === undefined ? (policy.resolve ?? systemResolve)(hostname) : [literal];
-  const addresses = await unlessAborted(resolving, signal);
-  if (addresses === undefined || addresses.length === 0) {
+  // A resolver cannot be stopped, only left.
+  const resolved = await unlessAborted(resolving, signal).catch(() => undefined);
+  const addresses = resolved?.value ?? [];
+  if (addresses.length === 0) {
     return { kind: 'fault', code: 'CHIMERA_UNREACHABLE', why: 'the name does not resolve', transient: true };
   }
   const permitted = (address: string, at: number): boolean => mayConnect(address, at, policy.reachable);
@@ -163,21 +169,6 @@ async function attemptOnce(hop: Hop, { policy, call, signal }: Run): Promise<Htt
     signal,
     ...(ca === undefined ? {} : { ca }),
   });
-}
-
-/** The value of `promise`; undefined where it rejects or `signal` is aborted first. A resolver cannot be stopped, only left. */
-async function unlessAborted<T>(promise: T | Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  if (signal.aborted) return undefined;
-  const aborted = Promise.withResolvers<undefined>();
-  const abort = (): void => aborted.resolve(undefined);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } catch {
-    return undefined;
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
