@@ -115,7 +115,7 @@ export async function publishUpload(
     if (!passed(samples)) throw sampleFailure(samples);
     const known = await stores.agents.get(project, published.id);
     if (known !== undefined && known.agent !== agent) {
-      const message = `this module with this manifest is version ${known.id} of ${known.agent}`;
+      const message = `the same module and manifest are version ${known.id} of ${known.agent}; an agent of its own differs, if only in its description`;
       throw invalidInput(`the publication of ${agent}`, [{ path: '/agent', message }]);
     }
     const { taskType, origin } = upload;

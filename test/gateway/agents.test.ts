@@ -205,8 +205,43 @@ describe('gateway: agents', function () {
   it('refuses the version of another agent', async () => {
     await publish('owner', publication({ manifest: { description: 'mine' } }));
     const { problems } = await refused(publication({ manifest: { description: 'mine' } }), 'thief');
-    assert.match(problems[0]!.message, /is version [0-9a-f]{64} of owner/);
+    assert.match(problems[0]!.message, /are version [0-9a-f]{64} of owner/);
   });
+
+  it('proves a challenger where a version serves: one at a time, the same one again is the same rollout', async () => {
+    const [one, two] = [
+      await publish('challenger', publication({ manifest: { description: 'first' } })),
+      await publish('challenger', publication({ manifest: { description: 'second' } })),
+    ];
+    const challenger = one.version.id;
+    const started = await platform.client.startRollout(LABELS.name, { challenger, cap: 10 });
+    assert.deepEqual([started.champion, started.challenger], [CHAMPION, challenger]);
+    // What the first activity of the rollout does; there is no worker here.
+    const { current } = await platform.client.deployment(LABELS.name);
+    await platform.stores.deployments.advance(
+      PROJECT,
+      LABELS.name,
+      current.epoch,
+      { champion: CHAMPION, challenger, stage: 'shadow', share: 0, reason: 'rollout' },
+      { decisionId: 'd', audit: { type: 'deployment.shadow', actor: 'test', subject: challenger, details: {} } },
+    );
+    const again = await platform.client.startRollout(LABELS.name, { challenger });
+    assert.equal(again.workflowId, started.workflowId);
+    const second = platform.client.startRollout(LABELS.name, { challenger: two.version.id });
+    await assert.rejects(second, { code: 'CHIMERA_CONFLICT' });
+    await platform.temporal.workflow.getHandle(started.workflowId).terminate();
+    assert.deepEqual(await platform.client.rollouts(LABELS.name), []);
+  });
+
+  const challengers: [string, string, string, string][] = [
+    ['the champion', LABELS.name, CHAMPION, 'CHIMERA_INVALID_INPUT'],
+    ['a version that is not there', LABELS.name, 'f'.repeat(64), 'CHIMERA_NOT_FOUND'],
+    ['a task type that is not there', 'unknown', CHAMPION, 'CHIMERA_UNKNOWN_TASK_TYPE'],
+  ];
+  for (const [what, taskType, challenger, code] of challengers)
+    it(`proves nothing against ${what}`, async () => {
+      await assert.rejects(platform.client.startRollout(taskType, { challenger }), { code });
+    });
 
   it('wants a key, and a body within its size', async () => {
     const path = '/v1/agents/keyless/versions';

@@ -5,6 +5,8 @@ import { ByteWriter } from '../../src/core/wasm/bytes.ts';
 import { F64, I32 } from '../../src/core/wasm/code.ts';
 import {
   coreModules,
+  embeddedModules,
+  exportMemory,
   exportsOf,
   importsOf,
   keepExports,
@@ -77,6 +79,23 @@ describe('sdk: core modules of components', () => {
     const kept = keepExports(agent, ['memory', 'step']);
     assert.deepEqual(exportsOf(kept), ['step', 'memory']);
     assert.ok(WebAssembly.validate(kept));
+  });
+
+  it('exports the memory under one more name', () => {
+    const exporting = exportMemory(agent, 'shared');
+    assert.deepEqual(exportsOf(exporting), [...exportsOf(agent), 'shared']);
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(exporting), {});
+    assert.equal(exports['shared'], exports['memory']);
+  });
+
+  it('finds modules in a file of another kind: between other bytes, side by side, and not what only looks like one', () => {
+    const other = Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 99);
+    const broken = agent.with(8, 99);
+    const file = Buffer.concat([other, agent, importing, other, broken, other, Uint8Array.from(header), other]);
+    const found = [...embeddedModules(file)].map((module) => module.length);
+    assert.deepEqual(found.slice(0, 2), [agent.length, importing.length]);
+    assert.ok(found.slice(2).every((length) => length < agent.length));
+    assert.deepEqual([...embeddedModules(new Uint8Array())], []);
   });
 
   it('refuses broken bytes, and nothing else happens', () => {

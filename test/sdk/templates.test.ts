@@ -24,6 +24,7 @@ describe('sdk: the templates, as a user has them', function () {
     return JSON.parse(out) as T;
   };
   const results: Record<string, unknown> = {};
+  const published: Record<string, PublishedView> = {};
 
   before(async () => {
     platform = await startPlatform();
@@ -77,8 +78,43 @@ describe('sdk: the templates, as a user has them', function () {
         sources.length > 0 && sources.every((path) => files.includes(path) || path === 'Cargo.lock'),
         `${sources}`,
       );
+      published[language] = { version, created, samples };
       results[language] = samples.map(({ sample, output, failure, turns }) => ({ sample, output, failure, turns }));
     });
+
+  it('are the same bytes when TypeScript is built again', async function () {
+    const { sha256 } = await okJson<{ sha256: string }>('agent', 'build', folder.path('my-typescript'));
+    assert.equal(sha256, published['typescript']!.version.module.sha256);
+  });
+
+  it('cost what the documentation says', () => {
+    const docs = readFileSync(new URL('../../docs/agents.md', import.meta.url), 'utf8');
+    const row = (name: string): Record<string, string> => {
+      const cells = docs
+        .split('\n')
+        .find((line) => line.startsWith(`| ${name} |`))!
+        .split(' | ')
+        .slice(1);
+      return Object.fromEntries(['assemblyscript', 'typescript', 'rust'].map((language, i) => [language, cells[i]!]));
+    };
+    const near = (told: number, actual: number, what: string): void =>
+      assert.ok(Math.abs(told - actual) <= 0.05 * actual, `${what}: ${told} is not ${actual}`);
+    const fuel = row('fuel of `samples/invoice.json`');
+    const sizes = row('module of the template');
+    for (const [language, { version, samples }] of Object.entries(published)) {
+      const invoice = samples.find(({ sample }) => sample === 'invoice')!;
+      near(Number.parseInt(fuel[language]!.replaceAll(',', '')), invoice.fuel, `fuel in ${language}`);
+      const [size, unit] = sizes[language]!.split(' ') as [string, 'KB' | 'MB'];
+      near(
+        Number(size) * { KB: 1e3, MB: 1e6 }[unit.slice(0, 2) as 'KB' | 'MB'],
+        version.module.bytes,
+        `size in ${language}`,
+      );
+    }
+    for (const { sample, turns, fuel: used } of published['assemblyscript']!.samples)
+      assert.match(docs, new RegExp(`^ +${sample} +ok +${turns} +${used} `, 'm'));
+    assert.match(docs, new RegExp(`^ +fuel +${published['assemblyscript']!.samples[1]!.fuel}$`, 'm'));
+  });
 
   it('serve where they are deployed', async () => {
     const { current } = await platform.client.deployment('ticket-routing');
@@ -90,11 +126,13 @@ describe('sdk: the templates, as a user has them', function () {
     await okJson('agent', 'new', dir);
     const { code, err } = await run('deploy', 'another', '--task-type', 'ticket-routing');
     assert.equal(code, EXIT.notFound, err);
+    const manifest = join(dir, 'agent.json');
+    writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('routes support', 'routes all support'));
     await okJson('agent', 'publish', dir);
     const started = await okJson<RolloutStarted>('deploy', 'another', '--task-type', 'ticket-routing');
     const [version] = await platform.stores.agents.versionsOf(PROJECT, 'another');
     assert.equal(started.challenger, version!.id);
-    const again = await okJson<RolloutStarted>('deploy', 'another');
+    const again = await okJson<RolloutStarted>('deploy', 'another', '--task-type', 'ticket-routing');
     assert.equal(again.workflowId, started.workflowId);
     await platform.temporal.workflow.getHandle(started.workflowId).terminate();
   });

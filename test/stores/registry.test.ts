@@ -1,4 +1,5 @@
 import { strict as assert } from 'node:assert';
+import type { Publication } from '../../src/contracts/agents.ts';
 import type { AgentVersion, ArtifactRef, ModelRecord } from '../../src/contracts/records.ts';
 import { event, openFixture, openStream, TYPE, type Fixture } from './fixture.ts';
 
@@ -95,6 +96,26 @@ describe('stores: registry', () => {
     await deployments.advance(project, TYPE, 0, next('v1'), { decisionId: 'd', audit: event('deployment.promoted') });
     assert.deepEqual(await models.active(project, TYPE), [{ ...model('m1'), project }]);
     assert.deepEqual(await types(), ['agent.published', 'model.registered', 'model.registered', 'deployment.promoted']);
+  });
+
+  it('keeps how a version was published, and finds it by ID, name or beginning', async () => {
+    const { agents } = fixture.stores;
+    const smoke = { input: 'empty' as const, ok: true, fuel: 7 };
+    const publication = { by: 'me', smoke } as Publication;
+    await agents.putVersion(project, agent('aa1'), undefined, publication);
+    await agents.putVersion(project, agent('aa1'), undefined, { ...publication, by: 'another' });
+    await agents.putVersion(project, agent('aa2'));
+    const [first, second] = await agents.records(project, 'keyword');
+    assert.deepEqual([first!.publication, second!.publication], [publication, undefined]);
+    assert.match(first!.publishedAt!, /^\d{4}-\d\d-\d\dT/);
+    assert.deepEqual(await agents.find(project, 'aa1'), first);
+    assert.equal((await agents.find(project, 'keyword')).id, 'aa2');
+    await agents.putVersion(project, { ...agent('keyword'), agent: 'other' });
+    assert.equal((await agents.find(project, 'keyword')).agent, 'other', 'an ID before a name');
+    assert.equal((await agents.find(project, 'key')).id, 'keyword');
+    await assert.rejects(agents.find(project, 'aa'), { code: 'CHIMERA_INVALID_INPUT', message: /2 versions begin so/ });
+    await assert.rejects(agents.find(project, 'zz'), { code: 'CHIMERA_NOT_FOUND', message: /other: is a known agent/ });
+    await assert.rejects(agents.find('elsewhere', 'aa1'), { code: 'CHIMERA_NOT_FOUND' });
   });
 
   it('numbers data sets without a gap, the same content once', async () => {

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { relative, resolve } from 'node:path';
-import { invalidInput } from '../../contracts/errors.ts';
-import type { SampleView } from '../../client/index.ts';
+import { join, relative, resolve } from 'node:path';
+import { ChimeraApiError, type ChimeraClient, type SampleView, type TaskTypeView } from '../../client/index.ts';
+import { ChimeraError, invalidInput } from '../../contracts/errors.ts';
 import { createLendingFabric } from '../../fabric/lending.ts';
 import { wasmtimePath } from '../../fabric/wasmtime/release.ts';
 import {
@@ -92,7 +92,7 @@ export function addAgentSdkCommands(program: Command, session: Session): void {
       const project = await readProject(resolve(dir ?? '.'));
       const client = current.client();
       // Known before the compiler runs, which takes its time.
-      const { name: taskType } = await client.taskType(project.taskType.name);
+      const { name: taskType } = await registered(client, project);
       const build = await buildAgent(project);
       const published = await client.publishAgent(project.name, publicationOf(project, build));
       const { version, created, samples } = published;
@@ -109,15 +109,30 @@ export function addAgentSdkCommands(program: Command, session: Session): void {
           ]),
           deployed === undefined
             ? `next: ./chimera deploy ${version.agent} --task-type ${taskType}`
-            : deployedText(deployed),
-        ].join('\n'),
+            : deployedText(deployed, project.samples.find(({ expect }) => 'output' in expect)?.input),
+        ].join('\n\n'),
       );
     },
   });
   addVersionCommands(agent, session);
 }
 
-const shown = (path: string): string => relative('.', path) || '.';
+/** A path as it is typed here: from this folder where it is below, else the whole of it. */
+const shown = (path: string): string => {
+  const below = relative('.', path);
+  return below.startsWith('..') ? path : below || '.';
+};
+
+/** The project's task type, or what to type so that there is one. */
+async function registered(client: ChimeraClient, { dir, taskType: { name } }: AgentProject): Promise<TaskTypeView> {
+  try {
+    return await client.taskType(name);
+  } catch (error) {
+    if (!(error instanceof ChimeraApiError) || error.code !== 'CHIMERA_UNKNOWN_TASK_TYPE') throw error;
+    const message = `register it first: ./chimera task-types register ${shown(join(dir, 'task-type.json'))}`;
+    throw new ChimeraError(error.code, { name, problems: [{ path: 'task-type.json', message }] }, { cause: error });
+  }
+}
 
 const next = (verb: string, { dir }: AgentProject): string => `next: ./chimera agent ${verb} ${shown(dir)}`;
 

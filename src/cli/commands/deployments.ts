@@ -27,7 +27,8 @@ export async function deployAgent(client: ChimeraClient, taskType: string, versi
   return { serves: false, ...(await client.startRollout(taskType, { challenger: version })) };
 }
 
-export function deployedText(deployed: Deployed): string {
+/** @param example a payload for the command that a reader pastes */
+export function deployedText(deployed: Deployed, example: unknown = {}): string {
   if (deployed.serves) {
     const { taskType, champion, fromOrdinal } = deployed;
     return [
@@ -36,7 +37,7 @@ export function deployedText(deployed: Deployed): string {
         ['champion', champion],
         ['from ordinal', fromOrdinal],
       ]),
-      `next: ./chimera submit --task-type ${taskType} --wait`,
+      `next: echo ${quoted(JSON.stringify(example))} | ./chimera submit --task-type ${taskType} --wait`,
     ].join('\n');
   }
   const { taskType, champion, challenger, workflowId } = deployed;
@@ -51,6 +52,9 @@ export function deployedText(deployed: Deployed): string {
   ].join('\n');
 }
 
+/** As a word of a shell. */
+const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;
+
 export function addDeploymentCommands(program: Command, session: Session): void {
   command<{ taskType?: string }, [string]>(program, session, {
     name: 'deploy <agent>',
@@ -63,7 +67,7 @@ export function addDeploymentCommands(program: Command, session: Session): void 
       const client = current.client();
       const type = await theTaskTypeOf(client, taskType);
       const { id } = await client.agentVersion(await agentReference(client, agent, type));
-      current.print(await deployAgent(client, type, id), deployedText);
+      current.print(await deployAgent(client, type, id), (deployed) => deployedText(deployed));
     },
   });
   const deployments = group(program, 'deployments', 'which agent versions serve');

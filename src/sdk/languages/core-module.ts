@@ -1,3 +1,4 @@
+import { isChimeraError } from '../../contracts/errors.ts';
 import { Code } from '../../core/wasm/code.ts';
 import { ByteWriter } from '../../core/wasm/bytes.ts';
 import { encodeModule, type FunctionSpec } from '../../core/wasm/encoder.ts';
@@ -6,6 +7,10 @@ import { Reader } from '../../fabric/guard/reader.ts';
 const SECTION = { coreModule: 1, component: 4, type: 1, import: 2, export: 7 } as const;
 const KIND = { function: 0, table: 1, memory: 2, global: 3 } as const;
 const HEADER_BYTES = 8;
+/** How a core module begins, its version included. */
+const MAGIC = Buffer.from([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
+/** Sections have IDs below this. */
+const SECTION_IDS = 14;
 
 /** Section bodies of a core module or component, in order. */
 function* sections(bytes: Uint8Array): Generator<{ id: number; body: Uint8Array }> {
@@ -147,6 +152,39 @@ export function trapModule(
     export: name,
   }));
   return encodeModule({ functions });
+}
+
+/** The module with its one memory exported, too. */
+export function exportMemory(bytes: Uint8Array, name: string): Uint8Array<ArrayBuffer> {
+  return mapSections(bytes, (id, body) => {
+    if (id !== SECTION.export) return undefined;
+    const reader = new Reader(body);
+    const out = new ByteWriter(body.length + 64).unsigned(reader.u32() + 1).raw(body.subarray(reader.at));
+    return out.name(name).byte(KIND.memory).unsigned(0).finish();
+  });
+}
+
+/**
+ * The core modules that lie in a file of another kind, one behind the other or alone: from each magic number on as far as
+ * there are sections, where the engine takes that for a module.
+ */
+export function* embeddedModules(file: Uint8Array): Generator<Uint8Array<ArrayBuffer>> {
+  const bytes = Buffer.from(file.buffer, file.byteOffset, file.length);
+  for (let start = bytes.indexOf(MAGIC); start >= 0; start = bytes.indexOf(MAGIC, start + MAGIC.length)) {
+    const reader = new Reader(bytes, start + HEADER_BYTES);
+    let end = reader.at;
+    try {
+      // The magic number of a neighbour would pass for a custom section.
+      while (reader.byte() < SECTION_IDS && !MAGIC.equals(bytes.subarray(end, end + MAGIC.length))) {
+        reader.slice(reader.u32());
+        end = reader.at;
+      }
+    } catch (error) {
+      if (!isChimeraError(error, 'CHIMERA_AGENT_REFUSED')) throw error;
+    }
+    const module = new Uint8Array(bytes.subarray(start, end));
+    if (WebAssembly.validate(module)) yield module;
+  }
 }
 
 /** The module with no other exports than these. */

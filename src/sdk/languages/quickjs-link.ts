@@ -31,7 +31,7 @@ const PASSES = ['--simplify-globals', '--precompute', '--simplify-globals', '--r
  * world, and what fills their tables. They share one memory and one stack, and each has its place in both, so that
  * linking them is giving their imports the names of each other's exports.
  * @param tool runs a tool of binaryen
- * @returns the imports from the system that are no more, as `module/name`: what is left of them traps
+ * @returns the interfaces of a system that it asked for, as `module/name`: what is left of them traps
  */
 export async function linkQuickJs(
   component: Uint8Array,
@@ -64,7 +64,7 @@ export async function linkQuickJs(
   await tool('wasm-merge', ...files, '--all-features', '--skip-export-conflicts', '-o', output);
   await writeFile(output, keepExports(await readFile(output), AGENT_EXPORTS));
   await tool('wasm-opt', output, '--all-features', ...PASSES, '-o', output);
-  return [...new Set(opened.map(({ name }) => name))].sort();
+  return [...new Set(opened.map(({ name }) => name))].filter((name) => name.includes(':')).sort();
 }
 
 function partsOf(component: Uint8Array): Map<string, Uint8Array<ArrayBuffer>> {

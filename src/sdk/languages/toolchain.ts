@@ -61,6 +61,18 @@ const TRIED: Readonly<Record<string, string>> = { assemblyscript: '0.28.20', 'co
  * `inside` names a package through which it is found, where it is a dependency of that.
  */
 export function packageFile(dir: string, name: string, file: string, inside?: string): string {
+  const found = findPackageFile(dir, name, file, inside);
+  if (found !== undefined) return found;
+  const wanted = inside ?? name;
+  const version = TRIED[wanted] === undefined ? '' : `@${TRIED[wanted]}`;
+  throw new ChimeraError('CHIMERA_SETUP', {
+    what: `the compiler ${wanted}`,
+    why: `it is not installed; type: npm install --prefix ${dir} --save-dev ${wanted}${version}`,
+  });
+}
+
+/** {@link packageFile}, or undefined where nobody has the package. */
+export function findPackageFile(dir: string, name: string, file: string, inside?: string): string | undefined {
   for (const from of [join(dir, 'package.json'), import.meta.url]) {
     try {
       const owner = inside === undefined ? from : createRequire(from).resolve(`${inside}/package.json`);
@@ -69,10 +81,5 @@ export function packageFile(dir: string, name: string, file: string, inside?: st
       continue;
     }
   }
-  const wanted = inside ?? name;
-  const version = TRIED[wanted] === undefined ? '' : `@${TRIED[wanted]}`;
-  throw new ChimeraError('CHIMERA_SETUP', {
-    what: `the compiler ${wanted}`,
-    why: `it is not installed; type: npm install --prefix ${dir} --save-dev ${wanted}${version}`,
-  });
+  return undefined;
 }
