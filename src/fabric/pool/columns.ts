@@ -95,7 +95,7 @@ export function unpackList(column: Column, length: number, levels = MOST_LEVELS)
       const { values, lengths } = column;
       if (!(values instanceof Float64Array && lengths instanceof Uint32Array) || lengths.length !== length) break;
       let at = 0;
-      return Array.from(lengths, (size) => values.slice(at, (at += size)));
+      return Array.from(lengths, (size) => values.subarray(at, (at += size)));
     }
     case 'rows': {
       const { names, columns } = column;

@@ -32,9 +32,10 @@ const REFUSED = [
 ] as const;
 
 /**
- * A wasmtime engine for guarded modules. The guard meters, so wasmtime's fuel is off; a step is ended by the death of its
- * process at the wall deadline, so its epochs are off too. One instance lives at a time, in the only slot of a pool. There is
- * no copy-on-write image of a module: each would hold a file open for as long as the module is kept.
+ * A wasmtime engine for guarded modules. The guard meters, so wasmtime's fuel is off. Its epochs are off too: looking at them in
+ * every loop costs programs a sixth of their speed (`npm run bench -- fabric`), to save at a wall deadline the process whose
+ * death ends the step anyway. One instance lives at a time, in the only slot of a pool. There is no copy-on-write image of a
+ * module: each would hold a file open for as long as the module is kept.
  * @returns its address. It lives as long as the process. What wasmtime does not accept here ends the process.
  */
 export function createEngine(wasmtime: Wasmtime): bigint {
