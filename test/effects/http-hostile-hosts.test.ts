@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import type { JsonObject, JsonValue } from '../../src/contracts/records.ts';
+import { Breakers } from '../../src/effects/breaker.ts';
 import { parseReachable } from '../../src/effects/http/addresses.ts';
 import type { HttpPolicy } from '../../src/effects/http/perform.ts';
 import { selfSigned } from './certificate.ts';
@@ -244,6 +246,25 @@ describe('an http effect against hostile hosts', () => {
         body: { status: 200, url: bench.at('/x'), headers: { 'content-type': 'application/json' }, text: forged },
       });
     });
+  });
+
+  it('any bytes at all: an answer or a failure, never a crash', async () => {
+    const honest = Buffer.from(
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nLocation: /good\r\n\r\n2\r\nab\r\n0\r\n\r\n',
+    );
+    const change = fc.record({ at: fc.nat(honest.length - 1), byte: fc.nat(255) });
+    const policy = bench.policy({ breakers: new Breakers({ failures: 1000 }) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(change, { maxLength: 3 }), fc.nat(honest.length), async (changes, length) => {
+        const bytes = Buffer.from(honest);
+        for (const { at, byte } of changes) bytes[at] = byte;
+        bench.server.on('/x', raw(bytes.subarray(0, length)));
+        const result = await bench.perform({ url: bench.at('/x') }, policy);
+        if (!result.ok) assert.match(result.code, /^CHIMERA_(UNREACHABLE|FORBIDDEN|TOO_LARGE)$/, result.message);
+      }),
+      { numRuns: 200 },
+    );
+    await bench.goesOn(policy);
   });
 
   describe('TLS', () => {

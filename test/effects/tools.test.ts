@@ -148,6 +148,11 @@ describe('tools', () => {
   });
 
   describe('answer with JSON and nothing else', () => {
+    let tools: ToolRegistry;
+    before(async () => {
+      tools = await load();
+    });
+
     const bad = {
       'a date': 'INTERNAL',
       'a function': 'INTERNAL',
@@ -163,20 +168,19 @@ describe('tools', () => {
     };
     for (const [as, code] of Object.entries(bad))
       it(as, async () => {
-        const result = await ask(await load(), as);
+        const result = await ask(tools, as);
         assert.equal(!result.ok && result.code, `CHIMERA_${code}`, JSON.stringify(result).slice(0, 200));
       });
 
     it('of any size and depth below the limits', async () => {
-      const tools = await load();
       assert.deepEqual(await ask(tools, 'nothing'), { ok: true, body: null });
       assert.deepEqual(await ask(tools, 'an undefined member'), { ok: true, body: { a: 1 } });
       for (const as of ['as much as may be', 'as deep as may be']) assert.equal((await ask(tools, as)).ok, true, as);
     });
 
     it('that their schema allows, wherever they ran', async () => {
-      const tools = await load({ output: { type: 'object', properties: { key: { type: 'integer' } } } });
-      assert.deepEqual(await ask(tools, 'call'), {
+      const strict = await load({ output: { type: 'object', properties: { key: { type: 'integer' } } } });
+      assert.deepEqual(await ask(strict, 'call'), {
         ok: false,
         code: 'CHIMERA_INTERNAL',
         message: 'tool echo answered what its schema does not allow: /key: must be integer',

@@ -142,7 +142,7 @@ async function attemptOnce(hop: Hop, { policy, call, signal }: Run): Promise<Htt
   const { hostname, protocol } = hop.url;
   const port = Number(hop.url.port || (protocol === 'https:' ? 443 : 80));
   const literal = literalAddress(hostname);
-  const resolving = literal === undefined ? (policy.resolve ?? systemResolve)(hostname) : [literal];
+  const resolving = literal === undefined ? (policy.resolve ?? systemResolve)(hostname, signal) : [literal];
   // A resolver cannot be stopped, only left.
   const resolved = await unlessAborted(resolving, signal).catch(() => undefined);
   const addresses = resolved?.value ?? [];
