@@ -219,6 +219,15 @@ describe('cli: commands on a platform', function () {
     assert.equal((await run('agent', 'show', '')).code, 2);
   });
 
+  it('lists the versions of an agent, and which versions serve', async () => {
+    const versions = await ok('agent', 'show', 'labels', '--versions');
+    assert.match(versions, new RegExp(`${parent.slice(0, 12)} +\\d{4}-.*\n${child.slice(0, 12)} `));
+    assert.match(await ok('deployments', 'list'), /labels +0 +aaaaaaaaaaaa +- +full/);
+    assert.match(await ok('deployments', 'show', 'labels'), / 0 +0 +aaaaaaaaaaaa[^]*\n\nnone/);
+    assert.match(await ok('deploy', 'champion', '--task-type', 'labels'), /serves +labels\nchampion +aaaa/);
+    assert.equal((await run('deployments', 'show', 'nothing')).code, 4);
+  });
+
   it('draws the lineage back to the data', async () => {
     const text = await ok('lineage', child);
     const order = [

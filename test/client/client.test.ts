@@ -66,6 +66,16 @@ describe('client', () => {
     assert.match([...keys][0]!, /^[0-9a-f-]{36}$/);
   });
 
+  it('publishes again what got no answer: the same module and manifest are the same version', async () => {
+    replies = [drop, json(200, { created: false })];
+    const publication = { manifest: { description: 'x' }, module: 'AGFzbQ==' };
+    assert.equal((await client.publishAgent('a/b', publication)).created, false);
+    assert.deepEqual(
+      seen.map(({ method, url, body }) => [method, url, JSON.parse(body) as object]),
+      [0, 1].map(() => ['POST', '/v1/agents/a%2Fb/versions', publication]),
+    );
+  });
+
   it('does not repeat what cannot succeed, and says all there is to say', async () => {
     const problems = [{ path: '/payload/text', message: 'must be string' }];
     replies = [failure(400, 'CHIMERA_INVALID_INPUT', { problems })];

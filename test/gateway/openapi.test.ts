@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import type { OpenApiDocument } from '../../src/gateway/openapi.ts';
 import { ERRORS } from '../../src/contracts/errors.ts';
+import { answering } from '../fabric/agents.ts';
 import { startPlatform, type Platform } from './fixture.ts';
 
 interface Operation {
@@ -98,9 +99,26 @@ describe('gateway: the OpenAPI document', function () {
     fits('Task', task);
     fits('TaskTypes', { taskTypes: await platform.client.taskTypes() });
     fits('DeploymentHistory', await platform.client.deployment('labels'));
+    fits('Agents', { agents: await platform.client.agents() });
+    fits('AgentVersion', await platform.client.agentVersion('constant'));
+    const published = await platform.client.publishAgent('answering', {
+      manifest: { description: 'always a' },
+      module: Buffer.from(answering('{"label":"a"}')).toString('base64'),
+      taskType: 'labels',
+      samples: [{ name: 'x', input: { text: 'x' }, expect: { output: { label: 'a' } } }],
+    });
+    fits('Published', published);
     const refused = await platform.call('POST', '/v1/tasks', '{}');
     fits('Error', await refused.json());
     assert.ok(String(refused.status) in (document.paths['/v1/tasks']!['post'] as Operation).responses);
+  });
+
+  it('documents a body that its handler checks', () => {
+    const { requestBody } = document.paths['/v1/agents/{agent}/versions']!['post'] as Operation;
+    const { schema } = requestBody!.content['application/json']!;
+    assert.deepEqual(schema, { $ref: '#/components/schemas/AgentPublication' });
+    const { required } = document.components.schemas['AgentPublication'] as { required: string[] };
+    assert.deepEqual(required, ['manifest', 'module']);
   });
 
   it('names the errors of the table by status', () => {

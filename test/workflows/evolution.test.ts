@@ -60,8 +60,10 @@ describe('curationWorkflow, evolutionWorkflow and evaluationWorkflow', function 
       'the rule is found',
     );
     for (const id of found.finalists) {
-      const version = await platform.stores.agents.require(scene.project, id);
+      const version = await platform.stores.agents.find(scene.project, id);
       assert.deepEqual([version.parents, version.experiment], [[champion], found.id]);
+      const { by, module } = version.publication!;
+      assert.deepEqual([by, module.core.sha256], [`evolution/${found.id}`, version.module.sha256]);
     }
     const again = await platform.execute<SearchResult>('evolutionWorkflow', input);
     assert.deepEqual(again, found);
