@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import type { WorldEffects } from '../effects/world.ts';
 import type { Stores } from '../stores/index.ts';
 import type { Fabric } from '../fabric/index.ts';
 import type { LendBlobs } from '../fabric/lending.ts';
@@ -7,6 +8,8 @@ import type { LendBlobs } from '../fabric/lending.ts';
 export interface ActivityDeps {
   stores: Stores;
   fabric: Fabric;
+  /** How what agents ask of the world is performed. */
+  world: WorldEffects;
   /** Makes bytes that are not stored (the modules of candidates) known to the sandboxes until they are released. */
   lendBlobs: LendBlobs;
   temporal: Client;

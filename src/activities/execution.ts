@@ -1,10 +1,13 @@
 import { ChimeraError, isChimeraError } from '../contracts/errors.ts';
+import { runsInTurns } from '../contracts/executions.ts';
 import { failpoint } from '../contracts/failpoint.ts';
 import type { ExecutionRow, JsonValue, TaskRecord, TaskState } from '../contracts/records.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
 import type { ActivityDeps } from './deps.ts';
 import { heartbeating } from './heartbeat.ts';
-import { runTasks } from './runs.ts';
+import { agentRef, runTasks } from './runs.ts';
+import { openServed } from './turn-opening.ts';
+import { requireTask } from './turn-spawn.ts';
 
 export interface TaskResult {
   taskId: string;
@@ -17,14 +20,26 @@ export interface TaskResult {
   modelCalls: number;
 }
 
+/** Instead of a result: the served version goes turn by turn, in `executionWorkflow`. */
+export interface TurnsAhead {
+  status: 'turns-ahead';
+  executionId: string;
+  /** Does another version run beside it? */
+  shadow: boolean;
+}
+
 export interface ShardResult {
   executed: number;
   failed: number;
+  /** Tasks of the shard that are still to be run, turn by turn. */
+  ahead?: string[];
 }
 
 export interface ExecutionActivities {
   /** Runs an accepted task with every version of its routing and stores the executions. Running it again changes nothing. */
-  executeTask(input: { project: string; taskId: string }): Promise<TaskResult>;
+  executeTask(input: { project: string; taskId: string }): Promise<TaskResult | TurnsAhead>;
+  /** Runs the other version of a task whose served one went turn by turn: on the effects that were recorded then. */
+  executeShadow(input: { project: string; taskId: string }): Promise<void>;
   /**
    * Runs what is left of a shard: the tasks of a batch with ordinals in [from, to). The result counts the whole shard,
    * what an earlier attempt ran included.
@@ -72,7 +87,7 @@ export function createExecutionActivities(deps: ActivityDeps): ExecutionActiviti
     for (const task of tasks) {
       for (let attempt = 1; ; attempt++) {
         try {
-          await store(project, type, await runTasks(deps, project, type, [task], signal));
+          await store(project, type, await runTasks(deps, project, type, [task], { signal }));
           break;
         } catch (error) {
           if (!isSandboxFault(error)) throw error;
@@ -98,7 +113,7 @@ export function createExecutionActivities(deps: ActivityDeps): ExecutionActiviti
       for (let start = 0; start < tasks.length; start += CHUNK) {
         signal.throwIfAborted();
         const chunk = tasks.slice(start, start + CHUNK);
-        const rows = await runTasks(deps, project, type, chunk, signal).catch((error: unknown) => {
+        const rows = await runTasks(deps, project, type, chunk, { signal }).catch((error: unknown) => {
           if (isSandboxFault(error)) return undefined;
           throw error;
         });
@@ -115,9 +130,13 @@ export function createExecutionActivities(deps: ActivityDeps): ExecutionActiviti
 
   return {
     async executeTask({ project, taskId }) {
-      const task = await stores.tasks.get(project, taskId);
-      if (task === undefined) throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'task', name: taskId });
+      const task = await requireTask(stores, project, taskId);
       const type = await stores.taskTypes.require<TaskType>(project, task.taskType, task.taskTypeVersion);
+      const long = await openServed(deps, project, type, task);
+      if (long !== undefined) {
+        await stores.tasks.setState(project, taskId, 'running');
+        return { status: 'turns-ahead', executionId: long.executionId, shadow: task.routing.shadow !== undefined };
+      }
       const rows = await runTasks(deps, project, type, [task]);
       await stores.executions.putMany(project, type.name, rows);
       failpoint('execution.stored');
@@ -135,15 +154,25 @@ export function createExecutionActivities(deps: ActivityDeps): ExecutionActiviti
       };
     },
 
+    async executeShadow({ project, taskId }) {
+      const task = await requireTask(stores, project, taskId);
+      const type = await stores.taskTypes.require<TaskType>(project, task.taskType, task.taskTypeVersion);
+      await store(project, type, await runTasks(deps, project, type, [task], { only: 'shadow' }));
+    },
+
     async executeShard({ project, batchId, taskType, from, to }) {
       return heartbeating(async (signal, note) => {
-        const tasks = await stores.executions.missing(project, taskType, from, to, { batchId });
+        const missing = await stores.executions.missing(project, taskType, from, to, { batchId });
+        const inTurns = await versionsInTurns(deps, project, missing);
+        const tasks = missing.filter(({ routing }) => !inTurns.has(routing.served));
+        const ahead = missing.filter(({ routing }) => inTurns.has(routing.served)).map(({ taskId }) => taskId);
         let stored = 0;
         for (const [version, group] of Map.groupBy(tasks, (task) => task.taskTypeVersion)) {
           const type = await stores.taskTypes.require<TaskType>(project, taskType, version);
           await runAll(project, type, group, signal, (more) => note({ stored: (stored += more), of: tasks.length }));
         }
-        return shardResult(project, taskType, { batchId, from, to });
+        const result = await shardResult(project, taskType, { batchId, from, to });
+        return ahead.length === 0 ? result : { ...result, ahead };
       });
     },
   };
@@ -151,4 +180,15 @@ export function createExecutionActivities(deps: ActivityDeps): ExecutionActiviti
 
 function isSandboxFault(error: unknown): error is ChimeraError {
   return isChimeraError(error, 'CHIMERA_SANDBOX_CRASHED') || isChimeraError(error, 'CHIMERA_WALL_DEADLINE');
+}
+
+/** Those of the versions that serve these tasks that go turn by turn. */
+async function versionsInTurns(
+  deps: ActivityDeps,
+  project: string,
+  tasks: readonly TaskRecord[],
+): Promise<ReadonlySet<string>> {
+  const versions = [...new Set(tasks.map(({ routing }) => routing.served))];
+  const refs = await Promise.all(versions.map((version) => agentRef(deps, project, version)));
+  return new Set(versions.filter((_, i) => runsInTurns(refs[i]!.manifest)));
 }

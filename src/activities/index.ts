@@ -13,6 +13,7 @@ import { createKpiActivities } from './kpi.ts';
 import { createResourcesActivities } from './resources.ts';
 import { createRolloutActivities } from './rollout.ts';
 import { createTrainingActivities } from './training.ts';
+import { createTurnActivities } from './turns.ts';
 
 type Activity = (...args: never[]) => Promise<unknown>;
 
@@ -28,6 +29,7 @@ export function createActivities(deps: ActivityDeps): RegisteredActivities {
     ['ingestion', createIngestionActivities(deps)],
     ['distribution', createDistributionActivities(deps)],
     ['execution', createExecutionActivities(deps)],
+    ['execution', createTurnActivities(deps)],
     ['kpi', createKpiActivities(deps)],
     ['curation', createCurationActivities(deps)],
     ['evolution', createTrainingActivities(deps)],

@@ -9,6 +9,7 @@ import { sha256Hex } from '../core/canonical/canonical.ts';
 import { routingOf } from '../core/rollout/routing.ts';
 import { admit } from '../core/validation/admission.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
+import { acceptOne } from './accept.ts';
 import type { ActivityDeps } from './deps.ts';
 import { heartbeating } from './heartbeat.ts';
 
@@ -43,18 +44,8 @@ interface Found {
 export function createIngestionActivities({ stores }: ActivityDeps): IngestionActivities {
   return {
     async acceptTask({ project, taskType, payload, key }) {
-      const type = await stores.taskTypes.require<TaskType>(project, taskType);
-      const problems = admit(type, payload);
-      if (problems.length > 0) throw new ChimeraError('CHIMERA_INVALID_INPUT', { what: 'the payload', problems });
-      const [accepted] = await stores.tasks.acceptMany(
-        project,
-        taskType,
-        [{ payload, ...(key === undefined ? {} : { key }) }],
-        {
-          route: routingOf,
-        },
-      );
-      const { task, created } = accepted!;
+      const submission = { taskType, payload, ...(key === undefined ? {} : { key }) };
+      const { task, created } = await acceptOne(stores, project, submission);
       // This workflow runs the task itself: nobody else must start one for it.
       await stores.tasks.markDispatched(project, [task.taskId]);
       return { taskId: task.taskId, ordinal: task.ordinal, created };

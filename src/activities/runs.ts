@@ -1,9 +1,10 @@
 import { ChimeraError } from '../contracts/errors.ts';
-import type { ExecutionRole, ExecutionRow, JsonObject, TaskRecord } from '../contracts/records.ts';
+import { runsInTurns } from '../contracts/executions.ts';
+import type { ExecutionRole, ExecutionRow, JsonObject, JsonValue, TaskRecord } from '../contracts/records.ts';
 import { hashOf } from '../core/canonical/canonical.ts';
 import { seedOf } from '../core/execution/driver.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
-import type { AgentRef, RunItemResult, TaskTypeRef } from '../fabric/index.ts';
+import type { AgentRef, RecordedEffect, RunItemResult, TaskTypeRef } from '../fabric/index.ts';
 import type { ActivityDeps } from './deps.ts';
 
 /** A task type as the fabric needs it. */
@@ -25,33 +26,50 @@ export async function agentRef(
   return { sha256: module.sha256, manifest };
 }
 
+export interface RunTasksOptions {
+  readonly signal?: AbortSignal;
+  /** Only versions of this role run. */
+  readonly only?: ExecutionRole;
+}
+
 /**
  * The executions of these tasks: every version of a task's routing runs it. One way for the single task and for the shard,
- * so that both give equal records.
+ * so that both give equal records. A version that asks for effects on the world is told what was recorded for the task: only the
+ * version that is served acts.
  */
 export async function runTasks(
   deps: Pick<ActivityDeps, 'stores' | 'fabric'>,
   project: string,
   type: TaskType,
   tasks: readonly TaskRecord[],
-  signal?: AbortSignal,
+  { signal, only }: RunTasksOptions = {},
 ): Promise<ExecutionRow[]> {
   const runs = tasks.flatMap((task) => {
     const { served, shadow } = task.routing;
     const own = { task, version: served, role: 'served' as ExecutionRole };
-    return shadow === undefined ? [own] : [own, { task, version: shadow, role: 'shadow' as ExecutionRole }];
+    const both = shadow === undefined ? [own] : [own, { task, version: shadow, role: 'shadow' as ExecutionRole }];
+    return both.filter(({ role }) => only === undefined || role === only);
   });
   const groups = [...Map.groupBy(runs, (run) => run.version)];
   const rows = await Promise.all(
     groups.map(async ([version, group]) => {
+      const agent = await agentRef(deps, project, version);
+      const recorded = runsInTurns(agent.manifest)
+        ? await recordedEffects(
+            deps,
+            project,
+            group.map(({ task }) => task.taskId),
+          )
+        : undefined;
       const results = await deps.fabric.run(
         {
-          agent: await agentRef(deps, project, version),
+          agent,
           taskType: fabricType(type),
           items: group.map(({ task }) => ({
             key: task.taskId,
             seed: seedOf(task.taskId),
             payload: task.payload as JsonObject,
+            ...(recorded === undefined ? {} : { recorded: recorded.get(task.taskId) ?? [] }),
           })),
         },
         { ...(signal === undefined ? {} : { signal }), want: 'features' },
@@ -90,4 +108,21 @@ function executionRow(
     recordHash: result.recordHash,
     features: [...result.features],
   };
+}
+
+/** What was recorded of the world for these tasks, by task. */
+async function recordedEffects(
+  { stores }: Pick<ActivityDeps, 'stores'>,
+  project: string,
+  taskIds: readonly string[],
+): Promise<Map<string, RecordedEffect[]>> {
+  const effects = await stores.effects.ofTasks(project, taskIds);
+  const read = await Promise.all(
+    effects.map(async ({ taskId, kind, requestHash, ok, body, scores }) => {
+      const text = typeof body === 'string' ? body : new TextDecoder().decode(await stores.artifacts.get(body));
+      return { taskId, effect: { kind, requestHash, ok, body: JSON.parse(text) as JsonValue, scores } };
+    }),
+  );
+  const byTask = Map.groupBy(read, ({ taskId }) => taskId);
+  return new Map([...byTask].map(([taskId, all]) => [taskId, all.map(({ effect }) => effect)]));
 }

@@ -123,7 +123,7 @@ async function bringUp(config: Config, options: PlatformOptions, undo: Undo[]): 
   const dataConverter = createDataConverter(config.encryptionKeys);
   const temporal = new Client({ connection, namespace, dataConverter, interceptors: clientInterceptors() });
   await step('manifest', async () => {
-    const changes = await applyManifest(loadManifest(), connection, { namespace, dataConverter });
+    const changes = await applyManifest(loadManifest(config.manifest), connection, { namespace, dataConverter });
     for (const { action, resource, name, details } of changes)
       if (action === 'refused')
         onProgress({ part: 'manifest', state: 'warning', message: `${resource} ${name}: ${details.join('; ')}` });
@@ -230,6 +230,8 @@ export function workerEnvironment(config: Config, stack: Stack): Record<string, 
     CHIMERA_TEMPORAL_ADDRESS: stack.temporal.address,
     CHIMERA_TEMPORAL_NAMESPACE: stack.temporal.namespace,
     CHIMERA_POOL_SIZE: String(config.workers.poolSize),
+    CHIMERA_REACHABLE: config.reachable.join(','),
+    ...(config.manifest === undefined ? {} : { CHIMERA_MANIFEST: config.manifest }),
     CHIMERA_LOG_LEVEL: config.logLevel,
     // Workers share the machine: each takes a free port.
     CHIMERA_METRICS_PORT: '0',

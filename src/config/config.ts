@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { parseDocument } from 'yaml';
 import { z } from 'zod';
 import { invalidInput, type Problem } from '../contracts/errors.ts';
+import { parseReachable } from '../effects/http/addresses.ts';
 import { defaultCacheDir, defaultHome } from './paths.ts';
 import { flagKey, flagName, SETTINGS, type Setting } from './settings.ts';
 
@@ -13,6 +14,24 @@ const webUrl = z.url({ protocol: /^https?$/, error: 'must be an http:// or https
 const keyList = z.string().regex(/^[\w.-]+:[A-Za-z0-9+/]{43}=(,[\w.-]+:[A-Za-z0-9+/]{43}=)*$/, {
   error: 'must be id:base64 of 32 bytes, comma-separated',
 });
+
+const entriesOf = (text: string): string[] =>
+  text
+    .split(',')
+    .map((entry) => entry.trim())
+    .filter(Boolean);
+
+const addressList = z.string().refine(
+  (text) => {
+    try {
+      parseReachable(entriesOf(text));
+      return true;
+    } catch {
+      return false;
+    }
+  },
+  { error: 'must be ADDRESS[/BITS][:PORT], comma-separated, an IPv6 address in [] before a port' },
+);
 
 /** The check of each setting, by its key. Values arrive as text from the environment and typed from the file. */
 const CHECKS: Record<string, z.ZodType> = {
@@ -31,6 +50,7 @@ const CHECKS: Record<string, z.ZodType> = {
   'gateway.port': port,
   'telemetry.otlpEndpoint': webUrl,
   'telemetry.metricsPort': port,
+  reachable: addressList,
   'workers.count': positive,
   'workers.poolSize': positive,
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent'], {
@@ -73,6 +93,10 @@ export interface Config {
   readonly apiKey?: string;
   /** The first encrypts, all decrypt; empty: payloads are not encrypted. `key` is base64 of 32 bytes. */
   readonly encryptionKeys: readonly { readonly id: string; readonly key: string }[];
+  /** Absent: the manifest that ships with Chimera. */
+  readonly manifest?: string;
+  /** Private addresses that agents' http effects may reach. */
+  readonly reachable: readonly string[];
   readonly workers: { readonly count: number; readonly poolSize: number };
   readonly telemetry: { readonly otlpEndpoint?: string; readonly metricsPort: number };
   readonly logLevel: LogLevel;
@@ -251,6 +275,8 @@ function build(values: ReadonlyMap<string, Found>, env: Readonly<Record<string, 
       .split(',')
       .filter(Boolean)
       .map((entry) => ({ id: entry.slice(0, entry.indexOf(':')), key: entry.slice(entry.indexOf(':') + 1) })),
+    ...optional('manifest', text('manifest') === undefined ? undefined : resolve(text('manifest')!)),
+    reachable: entriesOf(text('reachable') ?? ''),
     workers: {
       count: integer('workers.count'),
       poolSize: (values.get('workers.poolSize')?.value as number | undefined) ?? availableParallelism(),

@@ -140,6 +140,18 @@ export const SETTINGS: readonly Setting[] = [
     help: 'Payload encryption, id:base64 of 32 bytes, comma-separated: the first encrypts, all decrypt',
   },
   {
+    key: 'manifest',
+    env: ['CHIMERA_MANIFEST'],
+    kind: 'text',
+    help: 'The temporal.yaml to work by: queues, devices, schedules, tools. Default: the one that ships with Chimera',
+  },
+  {
+    key: 'reachable',
+    env: ['CHIMERA_REACHABLE'],
+    kind: 'text',
+    help: 'Private addresses that http effects of agents may reach, ADDRESS[/BITS][:PORT], comma-separated; public ones they may',
+  },
+  {
     key: 'workers.count',
     env: ['CHIMERA_WORKERS'],
     kind: 'integer',

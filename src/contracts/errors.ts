@@ -65,6 +65,12 @@ export const ERRORS = {
   ),
   CHIMERA_RATE_LIMITED: entry(429, true, 'too many requests', 'Slow down and retry after the time in Retry-After.'),
   CHIMERA_CANCELLED: entry(499, false, '{what} was cancelled', 'Start it again when you want it.'),
+  CHIMERA_TASK_FAILED: entry(
+    422,
+    false,
+    'task {task} has failed: {why}',
+    'Look at its execution: `chimera tasks show`.',
+  ),
   CHIMERA_BUDGET_SPENT: entry(
     402,
     false,

@@ -109,3 +109,9 @@ export const servedExecutionId = (taskId: string): string => taskId;
 /** The name of a question: the effect that asked it. */
 export const approvalIdOf = (executionId: string, turn: number, index: number): string =>
   `${executionId}.${turn}.${index}`;
+
+/** What an agent is told of a spawned task that waited for one that failed. */
+export const NOT_STARTED = {
+  code: 'CHIMERA_TASK_FAILED',
+  message: 'a task that this one waits for has failed',
+} as const;

@@ -27,6 +27,57 @@ export const taskInput = z.strictObject({
   key: z.string().max(256).optional(),
 });
 
+/** What a long execution may spend before its agent has to conclude: `ExecutionBudget`. */
+export const executionBudget = z.strictObject({
+  turns: z.int().positive().optional(),
+  fuel: z.int().positive().optional(),
+  tokens: z.int().positive().optional(),
+  money: z.number().positive().optional(),
+  wallMs: positiveMs.optional(),
+});
+
+const executionLimits = z.strictObject({
+  fuel: z.int().positive().optional(),
+  memoryPages: z.int().positive().optional(),
+  turns: z.int().positive().optional(),
+  outputBytes: z.int().positive().optional(),
+  logBytes: z.int().positive().optional(),
+});
+
+export const executionFork = z.strictObject({
+  /** The execution to fork. */
+  execution: z.string().min(1).max(512),
+  /** Effects of the turns before this one are taken from it, by kind and request; from here on they are performed anew. */
+  turn: z.int().min(0),
+  agentVersion: z.string().min(1).max(128).optional(),
+  seed: z
+    .string()
+    .regex(/^\d{1,20}$/, 'must be an unsigned 64-bit integer in decimal')
+    .refine((text) => BigInt(text) < 2n ** 64n, 'must be an unsigned 64-bit integer in decimal')
+    .optional(),
+  limits: executionLimits.optional(),
+  budget: executionBudget.optional(),
+});
+
+export const executionInput = z.strictObject({
+  project,
+  /** An execution that was opened: `taskWorkflow` does that. */
+  executionId: z.string().min(1).max(512).optional(),
+  /** Or a fork of one, which is opened here. */
+  fork: executionFork.optional(),
+  /** Who asked for it. */
+  actor: z.string().min(1).max(200).default('temporal'),
+  /** Begin paused; carried across continue-as-new. */
+  paused: z.boolean().default(false),
+  /** Turns that one activity takes at most, and for how long it takes them. */
+  turnsAtATime: z.int().min(1).max(10_000).default(200),
+  sliceMs: positiveMs.default(5_000),
+  /** Events of history after which a run hands over to the next. */
+  eventsPerRun: z.int().min(50).max(10_000).default(4_000),
+  /** An answer whose news got lost is looked for this often at first, and ever more seldom. */
+  pollMs: positiveMs.default(30_000),
+});
+
 export const taskBatchInput = z.strictObject({
   project,
   batchId: z.string().min(1),
@@ -146,6 +197,8 @@ export const leaseBrokerInput = z.strictObject({
 });
 
 export type TaskInput = z.output<typeof taskInput>;
+export type ExecutionInput = z.output<typeof executionInput>;
+export type ExecutionFork = z.output<typeof executionFork>;
 export type TaskBatchInput = z.output<typeof taskBatchInput>;
 export type DiscoveryInput = z.output<typeof discoveryInput>;
 export type StreamMonitorInput = z.output<typeof streamMonitorInput>;

@@ -1,5 +1,6 @@
 /** Signals, queries and updates: their names and their one argument. */
 import type { ErrorCode, ErrorDetails } from './errors.ts';
+import type { JsonValue } from './records.ts';
 
 export const SIGNALS = {
   /** To the lease broker. Argument: `LeaseRequest` of `core/resources/broker.ts`. */
@@ -10,13 +11,39 @@ export const SIGNALS = {
   resizeDevices: 'resizeDevices',
   /** To a lease's holder. Argument: {@link LeaseNews}. */
   leaseNews: 'leaseNews',
+  /** To an execution: look again, somebody has answered a question. No argument. */
+  answered: 'answered',
 } as const;
+
+export const UPDATES = {
+  /** Of an execution. Argument: {@link By}. The answer comes when no step is under way any more. */
+  pause: 'pause',
+  /** Of an execution. Argument: {@link By}. */
+  resume: 'resume',
+  /** Of an execution: it ends as failed with what it has. Argument: {@link By}. */
+  cancel: 'cancel',
+  /** Of an execution that asks people. Argument: {@link AnswerToQuestion}. */
+  answer: 'answer',
+} as const;
+
+/** Who does it: for the audit log. */
+export interface By {
+  by?: string;
+}
+
+export interface AnswerToQuestion extends By {
+  /** May be left out where only one question is open. */
+  approvalId?: string;
+  answer: JsonValue;
+}
 
 export const QUERIES = {
   /** Of the lease broker: its state in a table's terms. */
   leases: 'leases',
   /** Of a training run: loss by step and variant. */
   progress: 'progress',
+  /** Of an execution: where it stands and what it waits for. */
+  inspect: 'inspect',
 } as const;
 
 export interface LeaseRelease {

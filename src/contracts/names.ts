@@ -22,6 +22,7 @@ export function prefixed(prefix: string, queue: string): string {
 export const WORKFLOWS = {
   task: 'taskWorkflow',
   taskBatch: 'taskBatchWorkflow',
+  execution: 'executionWorkflow',
   discovery: 'discoveryWorkflow',
   streamMonitor: 'streamMonitorWorkflow',
   curation: 'curationWorkflow',
@@ -63,6 +64,7 @@ export const DEFAULT_PROJECT = 'default';
 export const workflowId = {
   task: (project: string, keyHash: string): string => `task/${project}/${keyHash}`,
   taskBatch: (project: string, batch: string): string => `batch/${project}/${batch}`,
+  execution: (project: string, executionId: string): string => `execution/${project}/${executionId}`,
   streamMonitor: (project: string, taskType: string): string => `kpi/${project}/${taskType}`,
   /** One cycle at a time for a task type: a second start finds the first. */
   evolutionCycle: (project: string, taskType: string): string => `cycle/${project}/${taskType}`,

@@ -2,7 +2,7 @@ import { failpoint } from '../contracts/failpoint.ts';
 import type { ArtifactRef, EffectKind, JsonValue } from '../contracts/records.ts';
 import { canonicalJson } from '../core/canonical/canonical.ts';
 import type { Database } from './database.ts';
-import type { EffectsRepository, MemoryBlocksRepository, StoredEffect } from './execution-types.ts';
+import type { EffectsRepository, Ending, MemoryBlocksRepository, StoredEffect } from './execution-types.ts';
 import { columns, only } from './rows.ts';
 
 const COLUMNS = `e.turn, e.index, e.kind, e.request_hash AS "requestHash", e.request, e.ok, e.body, e.artifact, e.scores,
@@ -21,7 +21,7 @@ function toEffect<R extends Row>({ body, artifact, request, ...row }: R): Stored
 export function createEffects(db: Database): EffectsRepository {
   return {
     async record(project, executionId, effects, ending) {
-      await db.transaction(async (tx) => {
+      const wanted = await db.transaction(async (tx) => {
         await tx.execute(
           `INSERT INTO effects (project, execution_id, turn, index, kind, request_hash, request, ok, body, artifact, scores,
              answered_by, cost, tokens)
@@ -50,13 +50,21 @@ export function createEffects(db: Database): EffectsRepository {
             ),
           ],
         );
-        if (ending === undefined) return;
-        await tx.execute(
-          'UPDATE long_executions SET ending = $3 WHERE project = $1 AND execution_id = $2 AND ending IS NULL',
-          [project, executionId, canonicalJson(ending)],
+        if (ending !== undefined) {
+          await tx.execute(
+            'UPDATE long_executions SET ending = $3 WHERE project = $1 AND execution_id = $2 AND ending IS NULL',
+            [project, executionId, canonicalJson(ending)],
+          );
+        }
+        const rows = await tx.query<{ state: string; ending: string | null }>(
+          'SELECT state, ending FROM long_executions WHERE project = $1 AND execution_id = $2 ORDER BY 1',
+          [project, executionId],
         );
+        return only(rows);
       });
       failpoint('turns.recorded');
+      const paused = wanted.state === 'paused';
+      return wanted.ending === null ? { paused } : { paused, ending: JSON.parse(wanted.ending) as Ending };
     },
 
     async from(project, executionId, from, limit) {

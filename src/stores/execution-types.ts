@@ -62,6 +62,12 @@ export interface LongExecutionsRepository {
   ): Promise<void>;
 }
 
+/** What others want of an execution. */
+export interface Wanted {
+  readonly paused: boolean;
+  readonly ending?: Ending;
+}
+
 export type NewEffect = Omit<PerformedEffect, 'performedAt' | 'body'> & {
   /** Canonical JSON; or the artifact that it is in. */
   readonly body: string | ArtifactRef;
@@ -72,9 +78,9 @@ export type StoredEffect = Omit<PerformedEffect, 'body'> & { readonly body: stri
 export interface EffectsRepository {
   /**
    * Records effects of one turn; one that is recorded already stays as it is. With `ending`, the reason to end is recorded in
-   * the same transaction.
+   * the same transaction. Tells what others want of the execution by now.
    */
-  record(project: string, executionId: string, effects: readonly NewEffect[], ending?: Ending): Promise<void>;
+  record(project: string, executionId: string, effects: readonly NewEffect[], ending?: Ending): Promise<Wanted>;
   /** Turns from `from` (inclusive), in order. */
   from(project: string, executionId: string, from: number, limit?: number): Promise<StoredEffect[]>;
   /** The n-th (from 0) effect of this kind and request below a turn, in the order in which they were asked for. */

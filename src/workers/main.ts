@@ -1,9 +1,10 @@
+import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../config/config.ts';
 import { temporalConnection } from '../config/temporal.ts';
 import { ChimeraError, isChimeraError } from '../contracts/errors.ts';
 import { useNativeSha256 } from '../fabric/native-sha256.ts';
-import { loadManifest } from '../manifest/manifest.ts';
+import { loadManifest, MANIFEST_FILE } from '../manifest/manifest.ts';
 import { openArtifacts } from '../stores/artifacts/open.ts';
 import { createStores } from '../stores/index.ts';
 import { startTelemetry } from '../telemetry/telemetry.ts';
@@ -36,7 +37,9 @@ async function main(): Promise<void> {
   const workers = await startWorkers({
     role: values.role,
     queuePrefix: values['queue-prefix'],
-    manifest: loadManifest(),
+    manifest: loadManifest(config.manifest),
+    toolsFolder: dirname(config.manifest ?? MANIFEST_FILE),
+    reachable: config.reachable,
     stores,
     telemetry,
     connection: connectionOptions,

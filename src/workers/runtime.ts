@@ -7,6 +7,7 @@ import { createActivities } from '../activities/index.ts';
 import type { ActivityDeps } from '../activities/deps.ts';
 import { prefixed } from '../contracts/names.ts';
 import { createLendingFabric } from '../fabric/lending.ts';
+import { openWorld } from '../effects/world.ts';
 import { wasmtimePath } from '../fabric/wasmtime/release.ts';
 import { deviceCounts, deviceCosts, type Manifest } from '../manifest/manifest.ts';
 import type { Stores } from '../stores/index.ts';
@@ -18,6 +19,10 @@ import { queuesOf } from './roles.ts';
 export interface WorkerOptions {
   role: string;
   manifest: Manifest;
+  /** Where the modules of its tools are looked up from. */
+  toolsFolder: string;
+  /** Private addresses that http effects of agents may reach. */
+  reachable?: readonly string[];
   stores: Stores;
   telemetry: Telemetry;
   connection: ConnectionOptions;
@@ -62,6 +67,12 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
     deviceCosts: deviceCosts(manifest),
     queuePrefix,
     lendBlobs,
+    world: await openWorld({
+      tools: manifest.tools,
+      toolsFolder: options.toolsFolder,
+      reachable: options.reachable ?? [],
+      report: (tool, err) => telemetry.logger.warn({ err, tool }, 'a tool failed'),
+    }),
   };
   const { activities, layerOf } = createActivities(deps);
   const encrypted = options.encryptionKeys !== undefined && options.encryptionKeys.length > 0;

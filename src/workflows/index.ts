@@ -4,6 +4,7 @@ export { discoveryWorkflow } from './discovery.ts';
 export { evaluationWorkflow } from './evaluation.ts';
 export { evolutionCycleWorkflow } from './evolution-cycle.ts';
 export { evolutionWorkflow } from './evolution.ts';
+export { executionWorkflow } from './execution.ts';
 export { leaseBrokerWorkflow } from './lease-broker.ts';
 export { rolloutWorkflow } from './rollout.ts';
 export { streamMonitorWorkflow } from './stream-monitor.ts';

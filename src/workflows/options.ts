@@ -52,6 +52,27 @@ export const oneTask = (): ActivityOptions => ({
   retry: { ...RETRY, maximumAttempts: 5 },
 });
 
+/** Some turns of a long execution; wherever it ends, the next one goes on from there. */
+export const turns = (summary: string): ActivityOptions => ({
+  taskQueue: queuePrefix() + TASK_QUEUES.wasm,
+  // Whoever pauses or cancels is told when no step is under way any more.
+  cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  startToCloseTimeout: '30 minutes',
+  heartbeatTimeout: NOTICED_WITHIN,
+  retry: { ...RETRY, maximumAttempts: 10 },
+  summary,
+});
+
+/** A tool of the user's own worker. It is told apart by its idempotency key, so that it may be tried again. */
+export const foreignTool = (queue: string, timeoutMs: number, summary: string): ActivityOptions => ({
+  taskQueue: queue,
+  startToCloseTimeout: timeoutMs,
+  // A queue that nobody polls must not hold an agent for ever.
+  scheduleToCloseTimeout: Math.max(timeoutMs * 4, 60_000),
+  retry: { ...RETRY, maximumAttempts: 3 },
+  summary,
+});
+
 /** Many runs in the sandbox; resumes inside the shard. */
 export const shard = (summary: string): ActivityOptions => ({
   taskQueue: queuePrefix() + TASK_QUEUES.wasm,

@@ -1,16 +1,21 @@
-import { continueAsNew, workflowInfo } from '@temporalio/workflow';
+import { continueAsNew, executeChild, isCancellation, workflowInfo } from '@temporalio/workflow';
 import { taskBatchInput, type TaskBatchInput } from '../contracts/inputs.ts';
+import { workflowId } from '../contracts/names.ts';
 import type { ShardResult } from '../activities/execution.ts';
 import { activities } from './lib/activities.ts';
 import { defineWorkflow } from './lib/define.ts';
 import { createStory } from './lib/story.ts';
 import { io, shard } from './options.ts';
+import { taskWorkflow } from './task.ts';
 
 export interface BatchResult {
   batchId: string;
   executed: number;
   failed: number;
 }
+
+/** Long executions of one shard that are under way at once. */
+const LONG_AT_ONCE = 16;
 
 /**
  * Many tasks: a sliding window of sharded activities over the ordinals of the batch. A shard resumes inside itself, the
@@ -31,9 +36,12 @@ export const taskBatchWorkflow = defineWorkflow(
     const start = (from: number, to: number): void => {
       const running: Promise<void> = activities(shard(`tasks ${from} to ${to - 1}`))
         .executeShard({ project, batchId, taskType: plan.taskType, from, to })
-        .then((result: ShardResult) => {
+        .then(async (result: ShardResult) => {
           executed += result.executed;
           failed += result.failed;
+          const ahead = await inTurns(project, result.ahead ?? []);
+          executed += ahead.executed;
+          failed += ahead.failed;
           inFlight.delete(running);
           story.now(`${executed} of ${plan.count} tasks executed, ${failed} failed`, 'running');
         });
@@ -58,3 +66,26 @@ export const taskBatchWorkflow = defineWorkflow(
     return { batchId, executed, failed };
   },
 );
+
+/** Tasks that go turn by turn, some at a time. One that becomes a dead letter counts as failed. */
+async function inTurns(project: string, taskIds: readonly string[]): Promise<{ executed: number; failed: number }> {
+  let executed = 0;
+  let failed = 0;
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    while (next < taskIds.length) {
+      const taskId = taskIds[next++]!;
+      try {
+        const id = workflowId.task(project, taskId);
+        const { status } = await executeChild(taskWorkflow, { workflowId: id, args: [{ project, taskId }] });
+        executed++;
+        if (status === 'failed') failed++;
+      } catch (error) {
+        if (isCancellation(error)) throw error;
+        failed++;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: LONG_AT_ONCE }, lane));
+  return { executed, failed };
+}

@@ -1,15 +1,19 @@
-import { ApplicationFailure, isCancellation } from '@temporalio/workflow';
+import { ApplicationFailure, ChildWorkflowCancellationType, executeChild, isCancellation } from '@temporalio/workflow';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { taskInput, type TaskInput } from '../contracts/inputs.ts';
 import { invalidInput } from '../contracts/errors.ts';
-import type { TaskResult } from '../activities/execution.ts';
+import { workflowId } from '../contracts/names.ts';
+import type { TaskResult, TurnsAhead } from '../activities/execution.ts';
 import { activities } from './lib/activities.ts';
 import { defineWorkflow } from './lib/define.ts';
 import { rootCause } from './lib/failures.ts';
 import { createStory, type Story } from './lib/story.ts';
-import { io, oneTask } from './options.ts';
+import { executionWorkflow } from './execution.ts';
+import { io, oneTask, waiting } from './options.ts';
 
 /**
- * One task, low latency: one activity validates, prepares, runs, scores and stores. Started by the gateway and the
+ * One task, low latency: one activity validates, prepares, runs, scores and stores. An agent that asks the world for something
+ * goes turn by turn, in a child. Started by the gateway and the
  * dispatcher with `taskId`, or from the Temporal UI with `{"taskType", "payload"}`, whose row the first activity writes.
  * A task that no attempt can run becomes a dead letter with its reason.
  */
@@ -18,7 +22,8 @@ export const taskWorkflow = defineWorkflow('taskWorkflow', 'run', taskInput, asy
   const { taskId, story } =
     input.taskId === undefined ? await acceptFromUi(input) : { taskId: input.taskId, story: undefined };
   try {
-    const result = await activities(oneTask()).executeTask({ project, taskId });
+    const executed = await activities(oneTask()).executeTask({ project, taskId });
+    const result = executed.status === 'turns-ahead' ? await inTurns(project, taskId, executed) : executed;
     story?.now(describeResult(result), result.status);
     return result;
   } catch (error) {
@@ -29,6 +34,28 @@ export const taskWorkflow = defineWorkflow('taskWorkflow', 'run', taskInput, asy
     throw ApplicationFailure.nonRetryable(message, code, { taskId });
   }
 });
+
+/** The served version goes turn by turn; another one then runs on what the world has answered to that. */
+async function inTurns(project: string, taskId: string, { executionId, shadow }: TurnsAhead): Promise<TaskResult> {
+  const result = await execute(project, executionId);
+  if (shadow) await activities(oneTask()).executeShadow({ project, taskId });
+  return result;
+}
+
+async function execute(project: string, executionId: string): Promise<TaskResult> {
+  try {
+    return await executeChild(executionWorkflow, {
+      workflowId: workflowId.execution(project, executionId),
+      // A task that was cancelled or driven again must find its execution ended.
+      cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+      args: [{ project, executionId }],
+    });
+  } catch (error) {
+    // Somebody else runs the same task: there is one execution all the same.
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    return activities(waiting('the execution')).awaitExecution({ project, executionId });
+  }
+}
 
 function describeResult({ ordinal, status, reason, agentVersion }: TaskResult): string {
   const who = `task ${ordinal} by version ${agentVersion.slice(0, 8)}`;

@@ -31,7 +31,8 @@ describe('codec: a worker that encrypts', function () {
     workers = await startWorkers({
       role: 'all',
       queuePrefix: platform.queuePrefix,
-      manifest: platform.manifest,
+      manifest: { ...platform.manifest, tools: [] },
+      toolsFolder: '/',
       stores: platform.stores,
       telemetry: await silentTelemetry(),
       connection: { address: platform.stack.temporalAddress },

@@ -8,9 +8,11 @@ import {
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import type { ActivityDeps } from '../../src/activities/deps.ts';
 import { createActivities } from '../../src/activities/index.ts';
 import { prefixed, TASK_QUEUES, type WorkflowType } from '../../src/contracts/names.ts';
+import { openWorld } from '../../src/effects/world.ts';
 import { createFabric } from '../../src/fabric/index.ts';
 import { deviceCosts, deviceCounts, loadManifest, type Manifest } from '../../src/manifest/manifest.ts';
 import { openArtifacts } from '../../src/stores/artifacts/open.ts';
@@ -119,6 +121,7 @@ export async function openPlatform(options: PlatformOptions = {}): Promise<TestP
         role,
         queuePrefix: prefix,
         manifest: role === 'all' ? { ...manifest, taskQueues: polled } : manifest,
+        toolsFolder: TOOLS_FOLDER,
         stores,
         telemetry: await silentTelemetry(),
         connection: { address: stack.temporalAddress },
@@ -140,6 +143,7 @@ export async function openPlatform(options: PlatformOptions = {}): Promise<TestP
         lendBlobs: () => ({ release() {} }),
         deviceClasses: deviceCounts(manifest),
         deviceCosts: deviceCosts(manifest),
+        world: await openWorld({ tools: [], toolsFolder: TOOLS_FOLDER, reachable: [] }),
         queuePrefix: prefix,
         ...instead,
       });
@@ -182,12 +186,25 @@ async function openStores(stack: TestStack): Promise<{ stores: Stores; databaseU
   return { stores, databaseUrl: database.url };
 }
 
+const TOOLS_FOLDER = fileURLToPath(new URL('../agents/tools/', import.meta.url));
+
+/** Those of `test/agents/tools/`. */
+const TOOLS: Manifest['tools'] = ['counting', 'gate', 'journal-line'].map((name) => ({
+  name,
+  description: `test/agents/tools/${name}.ts`,
+  input: {},
+  timeout: 30_000,
+  price: 0.25,
+  module: `./${name}.ts`,
+}));
+
 function testManifest(devices: Readonly<Record<string, number>>): Manifest {
   const shipped = loadManifest();
   const queues = shipped.taskQueues.filter((queue) => queue.kind !== 'device');
   return {
     ...shipped,
     schedules: [],
+    tools: TOOLS,
     taskQueues: [
       ...queues,
       ...Object.keys(devices).map((deviceClass) => ({

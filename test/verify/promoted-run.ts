@@ -14,6 +14,7 @@ import type { ExampleItem } from '../../src/cli/demo/example.ts';
 import { DEFAULT_PROJECT as PROJECT } from '../../src/contracts/names.ts';
 import type { ArtifactRef } from '../../src/contracts/records.ts';
 import { routingOf } from '../../src/core/rollout/routing.ts';
+import { openWorld } from '../../src/effects/world.ts';
 import { createLendingFabric } from '../../src/fabric/lending.ts';
 import { createDirectoryArtifacts, createStores, type Stores } from '../../src/stores/index.ts';
 import type { VerifyDeps } from '../../src/verify/check.ts';
@@ -57,6 +58,7 @@ export async function promotedRun(): Promise<PromotedRun> {
   const { activities } = createActivities({
     ...{ stores, fabric, lendBlobs, deviceClasses: {}, deviceCosts: {}, queuePrefix: '' },
     temporal: undefined as unknown as Client, // none of the activities below starts a workflow
+    world: await openWorld({ tools: [], toolsFolder: '/', reachable: [] }),
   });
   await installExample(stores, PROJECT, words);
   const champion = await cycle(deps, caller(activities));

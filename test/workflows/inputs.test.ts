@@ -8,6 +8,7 @@ import { NOTES, openScene } from './scene.ts';
 const BAD: Record<WorkflowType, { input: object; named: string[] }> = {
   taskWorkflow: { input: { project: 'NO', surplus: 1 }, named: ['/project', 'surplus'] },
   taskBatchWorkflow: { input: { shardSize: 0 }, named: ['/batchId', '/shardSize'] },
+  executionWorkflow: { input: { fork: { execution: '', turn: -1 } }, named: ['/fork/execution', '/fork/turn'] },
   discoveryWorkflow: {
     input: { taskType: '', source: { kind: 'tape', path: '/x' } },
     named: ['/taskType', '/source/kind'],

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { JsonObject, TaskRecord } from '../../src/contracts/records.ts';
+import type { AgentManifest, JsonObject, TaskRecord } from '../../src/contracts/records.ts';
 import { hashOf } from '../../src/core/canonical/canonical.ts';
 import { compileGenome } from '../../src/core/evolution/compile.ts';
 import type { Genome } from '../../src/core/evolution/genome.ts';
@@ -84,7 +84,11 @@ export class Scene {
     return { project: this.project, taskType: this.taskType };
   }
 
-  async publish(agent: Genome | Uint8Array, models: Record<string, string> = {}): Promise<string> {
+  async publish(
+    agent: Genome | Uint8Array,
+    models: Record<string, string> = {},
+    more: Partial<AgentManifest> = {},
+  ): Promise<string> {
     const module = agent instanceof Uint8Array ? agent : compileGenome(agent);
     const manifest = {
       abi: 'chimera:agent@1' as const,
@@ -93,6 +97,7 @@ export class Scene {
       models,
       limits: {},
       engine: 'any' as const,
+      ...more,
     };
     const id = hashOf({ module: createHash('sha256').update(module).digest('hex'), manifest });
     await this.platform.stores.agents.putVersion(this.project, {
@@ -154,18 +159,20 @@ export interface SceneOptions {
   readonly project?: string;
   /** What the champion may ask: names by which it does, and ids. */
   readonly models?: Record<string, string>;
+  /** What else its manifest says. */
+  readonly manifest?: Partial<AgentManifest>;
 }
 
 export async function openScene(
   platform: TestPlatform,
   champion: Genome | Uint8Array = NEVER,
-  { type = NOTES, project = randomProject(), models = {} }: SceneOptions = {},
+  { type = NOTES, project = randomProject(), models = {}, manifest = {} }: SceneOptions = {},
 ): Promise<Scene> {
   const scene = new Scene(platform, project, type.name);
   const { projects, taskTypes, deployments } = platform.stores;
   await projects.ensure(project);
   await taskTypes.put(project, type as TaskTypeDocument);
-  const id = await scene.publish(champion, models);
+  const id = await scene.publish(champion, models, manifest);
   await deployments.initial(project, type.name, id, {
     type: 'deployment.initial',
     actor: 'test',

@@ -55,10 +55,10 @@ export function addPlatformCommands(program: Command, session: Session): void {
       'Creates or updates namespace, search attributes and schedules, prints the difference, and reports what the server refuses. Applying twice changes nothing.',
     options: [
       ['--dry-run', 'only print the difference'],
-      ['--file <file>', 'another manifest', MANIFEST_FILE],
+      ['--file <file>', 'another manifest than the configured one'],
     ],
     examples: ['apply --dry-run', 'apply'],
-    run: async (current, { dryRun = false, file = MANIFEST_FILE }) => {
+    run: async (current, { dryRun = false, file = current.config.manifest ?? MANIFEST_FILE }) => {
       const manifest = loadManifest(file);
       const { client, connection } = await current.temporal();
       const changes = await applyManifest(manifest, connection, {
@@ -137,7 +137,8 @@ async function showStatus(session: Session): Promise<ExitCode | void> {
     return EXIT.unreachable;
   }
   const { client } = await session.temporal();
-  const [queues, waiting] = await Promise.all([queueStatus(client, loadManifest()), waitingForWorkers(client)]);
+  const manifest = loadManifest(session.config.manifest);
+  const [queues, waiting] = await Promise.all([queueStatus(client, manifest), waitingForWorkers(client)]);
   // The URL of the database holds its password.
   const { databaseUrl: _secret, ...shown } = stack ?? { databaseUrl: '' };
   const report: StatusReport = {

@@ -13,6 +13,7 @@ import type {
   Execution,
   ExecutionRecord,
   FailureCode,
+  KeptRecord,
   RawEffect,
   Resumption,
   ResultsBody,
@@ -292,12 +293,14 @@ export function endedEarly(
   return finish(priceVersion, progressFrom(checkpoint), verdict);
 }
 
-/**
- * The name of a record. Equal records on two paths, machines or attempts have equal names, wherever they were left and
- * resumed in between: of the effects it holds their transcript.
- */
-export function recordHash({ transcript, effects, ...record }: ExecutionRecord): string {
-  return hashOf({ ...record, transcript: addTo(transcript, effects) });
+/** A record as it is kept: of the effects only their transcript, so that it is the same wherever it was left and resumed. */
+export function keptRecord({ transcript, effects, ...record }: ExecutionRecord): KeptRecord {
+  return { ...record, transcript: addTo(transcript, effects) };
+}
+
+/** The name of a record. Equal records on two paths, machines or attempts have equal names. */
+export function recordHash(record: ExecutionRecord): string {
+  return hashOf(keptRecord(record));
 }
 
 /** A seed of 64 bits from any text: its SHA-256, first eight bytes. */

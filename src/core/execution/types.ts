@@ -171,6 +171,9 @@ export interface ExecutionRecord {
   readonly priceVersion: number;
 }
 
+/** A record without what depends on where the execution was left and resumed. */
+export type KeptRecord = Omit<ExecutionRecord, 'effects'>;
+
 /** One execution, ready to be driven. */
 export interface Execution {
   readonly engine: StepEngine;

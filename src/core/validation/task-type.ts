@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { invalidInput, type Problem } from '../../contracts/errors.ts';
+import { executionBudget } from '../../contracts/inputs.ts';
 import type { JsonObject } from '../../contracts/records.ts';
 import { hashOf, type Sha256 } from '../canonical/canonical.ts';
 import { featureDeclaration, preprocessStep } from './preprocess/declarations.ts';
@@ -74,6 +75,8 @@ const document = z.strictObject({
   preprocess: z.array(preprocessStep).max(32).default([]),
   features: z.array(featureDeclaration).max(256).default([]),
   limits: limits.prefault({}),
+  /** What one long execution may spend before its agent has to conclude. */
+  budget: executionBudget.optional(),
   /** Where in the normalised payload the text is that models read. */
   text: pointer.optional(),
   /** Milliseconds after which a missing feedback is recorded as missing. Default: seven days. */

@@ -57,11 +57,18 @@ export async function runBatch({ library, cache }: Workplace, job: RunJob): Prom
     const { payload, features } = prepared;
     const effects = new PureEffects(itemContext(payload, item.recorded), models, load, cache);
     const input = { payload: canonicalBytes(payload), features };
-    const record = await drive({ ...agent, input, seed: item.seed, capabilities, effects, validateOutput });
+    const driven = await drive({ ...agent, input, seed: item.seed, capabilities, effects, validateOutput });
+    const record = item.recorded !== undefined && effects.unrecorded ? unscorable(driven) : driven;
     const wanted = job.want === 'payload' ? { payload } : {};
     results.push({ key: item.key, record, recordHash: recordHash(record), features, ...wanted });
   }
   return results;
+}
+
+/** What an agent says that was refused what nobody has recorded is no answer to the task. */
+function unscorable({ output: _, ...record }: ExecutionRecord): ExecutionRecord {
+  const message = 'it asked the world for something that was not recorded for this task';
+  return { ...record, status: 'failed', reason: { code: 'unrecorded-effect', message } };
 }
 
 /** Payloads as agents would see them. */

@@ -29,15 +29,20 @@ export function atPointer(document: JsonValue, pointer: string): JsonValue | und
 export interface ItemContext {
   readonly payload: JsonObject;
   readonly answers: Map<string, EffectResult>;
-  readonly recorded: ReadonlyMap<string, EffectResult>;
+  /** The answers to equal requests in the order in which they were given. */
+  readonly recorded: ReadonlyMap<string, readonly EffectResult[]>;
 }
 
 export function itemContext(payload: JsonObject, recorded: readonly RecordedEffect[] = []): ItemContext {
-  const results = recorded.map(({ kind, requestHash, ok, body, scores }): [string, EffectResult] => [
-    `${kind}:${requestHash}`,
-    { ...effectAnswer(body, Float64Array.from(scores)), ok },
-  ]);
-  return { payload, answers: new Map(), recorded: new Map(results) };
+  const results = new Map<string, EffectResult[]>();
+  for (const { kind, requestHash, ok, body, scores } of recorded) {
+    const key = `${kind}:${requestHash}`;
+    const answer = { ...effectAnswer(body, Float64Array.from(scores)), ok };
+    const known = results.get(key);
+    if (known === undefined) results.set(key, [answer]);
+    else known.push(answer);
+  }
+  return { payload, answers: new Map(), recorded: results };
 }
 
 /** The blocks of one execution that runs in one go. */
@@ -68,6 +73,8 @@ export class PureEffects implements EffectHandler {
   /** Did the agent ask for a world effect that nobody recorded? */
   unrecorded = false;
   readonly #memory = new ExecutionMemory();
+  /** How often a request was answered from the recording. */
+  readonly #served = new Map<string, number>();
   readonly #item: ItemContext;
   readonly #models: Readonly<Record<string, string>>;
   readonly #load: (sha256: string) => InferenceModel;
@@ -103,7 +110,10 @@ export class PureEffects implements EffectHandler {
       case 'tool':
       case 'ask-human':
       case 'spawn-task': {
-        const recorded = this.#item.recorded.get(`${effect.kind}:${effect.requestHash}`);
+        const key = `${effect.kind}:${effect.requestHash}`;
+        const before = this.#served.get(key) ?? 0;
+        this.#served.set(key, before + 1);
+        const recorded = this.#item.recorded.get(key)?.[before];
         this.unrecorded ||= recorded === undefined;
         return recorded ?? effectError('CHIMERA_FORBIDDEN', `${effect.kind} is not recorded and not performed here`);
       }

@@ -10,11 +10,13 @@ import type { KpiActivities } from '../../activities/kpi.ts';
 import type { ResourcesActivities } from '../../activities/resources.ts';
 import type { RolloutActivities } from '../../activities/rollout.ts';
 import type { TrainingActivities } from '../../activities/training.ts';
+import type { TurnActivities } from '../../activities/turns.ts';
 
 /** Every activity of the platform by name; names are unique over all layers. */
 export type Activities = IngestionActivities &
   DistributionActivities &
   ExecutionActivities &
+  TurnActivities &
   KpiActivities &
   CurationActivities &
   TrainingActivities &
