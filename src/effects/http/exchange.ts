@@ -155,9 +155,10 @@ async function read(response: IncomingMessage, { method, bodyBytes }: Exchange):
       chunks.push(chunk);
     }
   } catch {
+    // An end before the promised length is an error of the stream as well.
     return broken;
   }
-  return response.complete ? answer(Buffer.concat(chunks)) : broken;
+  return answer(Buffer.concat(chunks));
 }
 
 function faultOf({ code = '' }: NodeJS.ErrnoException, phase: Phase, { headerBytes }: Exchange): Fault {
