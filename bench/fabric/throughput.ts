@@ -18,6 +18,8 @@ const RUNS = 16_384;
 /** Agents that share the items of an evaluation. */
 const CANDIDATES = 8;
 const WARMUPS = 3;
+/** Rounds in which processor time is counted, in ticks of 10 ms. */
+const TIMED_ROUNDS = 4;
 
 type Way = 'run' | 'evaluate';
 const WAYS: Readonly<Record<Way, string>> = {
@@ -63,14 +65,14 @@ export async function measureThroughput(
         figures[`runs/s, pool on ${name}`] = { ...compared.a };
         figures[`runs/s, bare wasmtime beside ${engine}, ${way}`] = { ...compared.b };
         figures[`runs/s, pool on ${name} / bare wasmtime`] = { ...compared.ratio };
-        figures[`processor µs a run, pool on ${name}`] = await processorTime(ways[way]);
+        figures[`processor µs a run, pool on ${name}`] = await processorTime(ways[way], PROCESSES);
         log(`${name}: ${Math.round(compared.a.median)}/s, ${compared.ratio.median.toFixed(2)} of bare wasmtime`);
       }
     } finally {
       fabric.close();
     }
   }
-  figures['processor µs a run, bare wasmtime'] = await processorTime(() => Promise.resolve(bare()));
+  figures['processor µs a run, bare wasmtime'] = await processorTime(() => Promise.resolve(bare()), 1);
   const { a, ratio } = measured.get('v8 run')!;
   return {
     figures,
@@ -106,13 +108,17 @@ async function rate(work: () => unknown, runs: number): Promise<number> {
   return (1000 * runs) / (performance.now() - begun);
 }
 
-/** Processor time of this process and its sandboxes: other processes on the machine hardly change it. */
-async function processorTime(work: () => Promise<unknown>): Promise<Record<string, number>> {
+/**
+ * Processor time of this process and its sandboxes, and the runs a second of so many processors at that cost: what other processes
+ * on the machine hardly change.
+ */
+async function processorTime(work: () => Promise<unknown>, processors: number): Promise<Record<string, number>> {
   const before = cpuSeconds();
-  for (let round = 0; round < 4; round++) await work();
-  const parts = Object.entries(cpuBetween(before, cpuSeconds())).map(([part, seconds]): [string, number] => [
-    part === 'sandboxes' ? part : 'this process',
-    (1e6 * seconds) / (4 * RUNS),
-  ]);
-  return Object.fromEntries(parts);
+  for (let round = 0; round < TIMED_ROUNDS; round++) await work();
+  const { sandboxes = 0, ...rest } = cpuBetween(before, cpuSeconds());
+  const perRun = (seconds: number): number => (1e6 * seconds) / (TIMED_ROUNDS * RUNS);
+  const here = perRun(Object.values(rest).reduce((sum, seconds) => sum + seconds, 0));
+  const there = perRun(sandboxes);
+  const figures = { 'this process': here, sandboxes: there };
+  return { ...figures, [`runs/s at that cost on ${processors}`]: (1e6 * processors) / (here + there) };
 }
