@@ -188,15 +188,19 @@ async function openStores(stack: TestStack): Promise<{ stores: Stores; databaseU
 
 const TOOLS_FOLDER = fileURLToPath(new URL('../agents/tools/', import.meta.url));
 
-/** Those of `test/agents/tools/`. */
-const TOOLS: Manifest['tools'] = ['counting', 'gate', 'journal-line'].map((name) => ({
-  name,
-  description: `test/agents/tools/${name}.ts`,
-  input: {},
-  timeout: 30_000,
-  price: 0.25,
-  module: `./${name}.ts`,
-}));
+/** Where a test may put a worker of its own for the tool `elsewhere`. */
+export const FOREIGN_QUEUE = 'tools-of-a-test';
+
+const tool = (name: string, where: Pick<Manifest['tools'][number], 'module' | 'queue' | 'activity'>) => ({
+  ...{ name, description: 'of a test', input: {}, timeout: 30_000, price: 0.25 },
+  ...where,
+});
+
+/** Those of `test/agents/tools/`, and one of another worker. */
+const TOOLS: Manifest['tools'] = [
+  ...['counting', 'gate', 'journal-line'].map((name) => tool(name, { module: `./${name}.ts` })),
+  tool('elsewhere', { queue: FOREIGN_QUEUE, activity: 'lookUp' }),
+];
 
 function testManifest(devices: Readonly<Record<string, number>>): Manifest {
   const shipped = loadManifest();

@@ -2,22 +2,30 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { relative } from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
 import type { DatasetSummary } from '../../src/activities/curation.ts';
+import { UPDATES } from '../../src/contracts/messages.ts';
 import { workflowId } from '../../src/contracts/names.ts';
+import type { JsonValue } from '../../src/contracts/records.ts';
+import { testAgent } from '../helpers/agents.ts';
 import { mochaHooks } from '../helpers/hooks.ts';
 import { IDLE_CLASS, openPlatform, stateText, until, type TestPlatform } from '../helpers/platform.ts';
 import { NEVER, notes, openScene, RIGHT, type Scene } from '../workflows/scene.ts';
+import { effect, SCRIPTS } from '../workflows/scripts.ts';
 import { HISTORIES, recordHistory } from './histories.ts';
 
-/** Runs every workflow type once on a platform of its own and writes what happened: `node test/replay/record.ts`. */
-async function main(): Promise<void> {
+const PARTS = { tasks, executions, sources, cycle, cancelled };
+
+/**
+ * Runs every workflow type on a platform of its own and writes what happened: `node test/replay/record.ts [PART...]`. With parts
+ * named, the histories of the others stay.
+ */
+async function main(names: readonly string[]): Promise<void> {
   const platform = await openPlatform({ queuePrefix: 'replay-' });
   await platform.work();
-  rmSync(HISTORIES, { recursive: true, force: true });
-  mkdirSync(HISTORIES);
-  await tasks(platform);
-  await sources(platform);
-  await cycle(platform);
-  await cancelled(platform);
+  if (names.length === 0) rmSync(HISTORIES, { recursive: true, force: true });
+  mkdirSync(HISTORIES, { recursive: true });
+  for (const [name, record] of Object.entries(PARTS)) {
+    if (names.length === 0 || names.includes(name)) await record(platform);
+  }
 }
 
 async function finished(name: string, handle: WorkflowHandle): Promise<void> {
@@ -46,6 +54,43 @@ async function tasks(platform: TestPlatform): Promise<void> {
   );
   const batch = { project, batchId: scene.batchId('batch'), shardSize: 4, window: 2 };
   await finished('taskBatchWorkflow', await platform.start('taskBatchWorkflow', batch));
+}
+
+/** Executions that go turn by turn: paused, asked, answered, forked, handed over to the next run, cancelled. */
+async function executions(platform: TestPlatform): Promise<void> {
+  const scene = await openScene(platform, await testAgent('scripted'), {
+    project: 'executions',
+    type: SCRIPTS,
+    manifest: { capabilities: ['tool', 'ask-human', 'sleep'], tools: ['counting'] },
+  });
+  const { project } = scene;
+  const count = effect('tool', { tool: 'counting', input: {} });
+  const question = effect('ask-human', { question: 'Go on?' });
+  const start = async (name: string, script: JsonValue): Promise<{ task: WorkflowHandle; id: string }> => {
+    const [row] = await scene.admit([{ script }], { prefix: name });
+    const task = await platform.start('taskWorkflow', { project, taskId: row!.taskId });
+    return { task, id: row!.taskId };
+  };
+  const asked = async (id: string): Promise<WorkflowHandle> => {
+    const execution = platform.temporal.workflow.getHandle(workflowId.execution(project, id));
+    await until('the question', async () => (await stateText(execution).catch(() => '')).includes('Go on?'));
+    return execution;
+  };
+  const first = await start('first', [[count], [question, effect('sleep', { ms: 50 })], [count]]);
+  const execution = await asked(first.id);
+  await execution.executeUpdate(UPDATES.pause, { args: [{ by: 'ada' }] });
+  await execution.executeUpdate(UPDATES.resume, { args: [{ by: 'ada' }] });
+  await execution.executeUpdate(UPDATES.answer, { args: [{ answer: 'yes', by: 'ada' }] });
+  await finished('taskWorkflow.in-turns', first.task);
+  await recordHistory('executionWorkflow', execution);
+
+  const fork = { project, fork: { execution: first.id, turn: 3 }, turnsAtATime: 1 };
+  await finished('executionWorkflow.fork', await platform.start('executionWorkflow', fork));
+
+  const second = await start('second', [[question]]);
+  const ended = await asked(second.id);
+  await ended.executeUpdate(UPDATES.cancel, { args: [{ by: 'ada' }] });
+  await finished('executionWorkflow.cancelled', ended);
 }
 
 async function sources(platform: TestPlatform): Promise<void> {
@@ -127,7 +172,7 @@ async function cancelled(platform: TestPlatform): Promise<void> {
 }
 
 try {
-  await main();
+  await main(process.argv.slice(2));
 } finally {
   await mochaHooks.afterAll();
 }

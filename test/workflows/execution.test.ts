@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { NativeConnection, Worker } from '@temporalio/worker';
 import type { TaskResult } from '../../src/activities/execution.ts';
-import { EFFECT_KINDS, type EffectKind, type JsonObject, type JsonValue } from '../../src/contracts/records.ts';
+import type { JsonObject, JsonValue } from '../../src/contracts/records.ts';
 import { QUERIES, UPDATES } from '../../src/contracts/messages.ts';
 import { workflowId } from '../../src/contracts/names.ts';
 import { sha256Hex } from '../../src/core/canonical/canonical.ts';
@@ -10,22 +11,10 @@ import type { ExecutionView } from '../../src/workflows/execution.ts';
 import { calls } from '../agents/tools/counting.ts';
 import { visitors } from '../agents/tools/gate.ts';
 import { testAgent } from '../helpers/agents.ts';
-import { failureOf, sharedPlatform, stateText, until, type TestPlatform } from '../helpers/platform.ts';
+import { failureOf, FOREIGN_QUEUE, sharedPlatform, stateText, until, type TestPlatform } from '../helpers/platform.ts';
 import { openScene, type Scene } from './scene.ts';
+import { effect, SCRIPTS } from './scripts.ts';
 
-const SCRIPTS = parseTaskType({
-  name: 'scripts',
-  version: 1,
-  title: 'Do what the script says',
-  input: { type: 'object', required: ['script'] },
-  output: { type: 'object', required: ['seen'] },
-  scorer: { kind: 'exact' },
-  objectives: [{ kpi: 'accuracy', direction: 'maximise' }],
-  limits: { outputBytes: 65_536 },
-});
-
-/** An effect of a script. */
-const effect = (kind: EffectKind, request: JsonValue): JsonObject => ({ kind: EFFECT_KINDS.indexOf(kind), request });
 const count = (n: number): JsonObject => effect('tool', { tool: 'counting', input: { n } });
 const gate = (name: string): JsonObject => effect('tool', { tool: 'gate', input: { name } });
 const ask = (question: string, more: JsonObject = {}): JsonObject => effect('ask-human', { question, ...more });
@@ -123,6 +112,32 @@ describe('executionWorkflow', function () {
     assert.equal(calls.length, before);
     const keys = calls.filter((key) => key.includes(task.taskId));
     assert.deepEqual(keys, [`${scene.project}/${task.taskId}/0/0`]);
+  });
+
+  it('calls a tool of another worker, in its own words, and gives up on one that fails', async () => {
+    const native = await NativeConnection.connect({ address: platform.stack.temporalAddress });
+    let tried = 0;
+    const worker = await Worker.create({
+      connection: native,
+      namespace: platform.stack.namespace,
+      taskQueue: FOREIGN_QUEUE,
+      activities: {
+        lookUp(input: { city: string }, { idempotencyKey }: { idempotencyKey: string }) {
+          if (input.city !== 'Atlantis') return Promise.resolve({ found: input.city, under: idempotencyKey });
+          tried++;
+          return Promise.reject(new Error('it sank'));
+        },
+      },
+    });
+    await worker.runUntil(async () => {
+      const call = (city: string): JsonObject => effect('tool', { tool: 'elsewhere', input: { city } });
+      const { task, handle } = await start([[call('Paris'), call('Atlantis'), call('Rome')]]);
+      const [paris, atlantis, rome] = seenOf((await handle.result()) as TaskResult);
+      assert.deepEqual(paris?.body, { found: 'Paris', under: `${scene.project}/${task.taskId}/0/0` });
+      assert.equal(rome?.body['found'], 'Rome');
+      assert.deepEqual([atlantis?.ok, tried], [false, 3]);
+    });
+    await native.close();
   });
 
   it('refuses what the manifest does not name, and tells the agent what is wrong with a request', async () => {
