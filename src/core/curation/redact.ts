@@ -32,12 +32,18 @@ const RULES: readonly Rule[] = [
     // Either a full address or one with a gap; 12:30:45 is a time and a bare :: is punctuation.
     accept: (match) => /\d/.test(match) && (match.includes('::') || match.split(':').length === 8),
   },
+];
+
+/** Those of seven digits or more, which most texts have nowhere so close together. */
+const LONG_RULES: readonly Rule[] = [
   { kind: 'card', pattern: /(?<!\d[ -]?)\d(?:[ -]?\d){12,18}(?![ -]?\d)/g, accept: passesLuhn },
   { kind: 'phone', pattern: /(?<![\w+])\+\d{1,3}(?:[ .()/-]{0,3}\d){6,13}(?!\d)/g },
   { kind: 'phone', pattern: /(?<!\d)(?:1[ .-]?)?(?:\(\d{3}\)[ .-]?|\d{3}[ .-])\d{3}[ .-]\d{4}(?!\d)/g },
   { kind: 'phone', pattern: /(?<![\d.])\(?0\d{1,4}\)?[ /-]\d{3,4}[ -]?\d{3,5}(?!\d)/g },
   { kind: 'number', pattern: /\d{7,}/g },
 ];
+/** True wherever one of {@link LONG_RULES} could match. */
+const LONG = /\d(?:[ .()/-]{0,3}\d){6}/;
 
 /** The check digit that payment cards carry (ISO/IEC 7812-1). */
 function passesLuhn(text: string): boolean {
@@ -96,7 +102,8 @@ function redactInto(text: string, counts: Record<RedactionKind, number>): string
 
 function oneRound(text: string, counts: Record<RedactionKind, number>): string {
   let out = text.includes('@') ? redactEmails(text, counts) : text;
-  for (const { kind, pattern, when, accept } of RULES) {
+  const rules = LONG.test(out) ? [...RULES, ...LONG_RULES] : RULES;
+  for (const { kind, pattern, when, accept } of rules) {
     if (when !== undefined && !when.test(out)) continue;
     out = out.replace(pattern, (match: string) => {
       if (accept !== undefined && !accept(match)) return match;
