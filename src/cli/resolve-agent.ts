@@ -34,8 +34,7 @@ export async function resolveAgent(
   if (name === 'champion') {
     const type = await theTaskType(stores, project, taskType);
     const deployment = await stores.deployments.current(project, type);
-    if (deployment === undefined)
-      throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'deployment', name: `of task type ${type}` });
+    if (deployment === undefined) throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'deployment', name: type });
     return stores.agents.require(project, deployment.champion);
   }
   return stores.agents.find(project, name);

@@ -52,7 +52,9 @@ export async function acceptMany(
     if (fresh.length > 0) {
       const deployment = await currentDeployment(tx, project, taskType);
       if (deployment === undefined) {
-        throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'deployment', name: `of task type ${taskType}` });
+        const message = `no agent serves ${taskType} yet: chimera deploy AGENT --task-type ${taskType}`;
+        const problems = [{ path: taskType, message }];
+        throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'deployment', name: taskType, problems });
       }
       const rows = fresh.map((task, i) => ({
         ...task,
