@@ -48,8 +48,9 @@ describe('failpoints: whatever dies, the loop comes to the same', function () {
     assert.equal(undisturbed.facts.audited['rollout.promoted'], 1);
   });
 
-  it('passes every failpoint that there is', () => {
-    assert.deepEqual(Object.keys(undisturbed.hits).sort(), failpointNames());
+  it('passes every failpoint that there is, apart from those of executions that go turn by turn', () => {
+    const names = failpointNames().filter((name) => !name.startsWith('turns.'));
+    assert.deepEqual(Object.keys(undisturbed.hits).sort(), names);
   });
 
   for (let n = 0; n < KILLS; n++) it(`kill ${n + 1} of ${KILLS} at a failpoint`, () => assertSame(`kill ${n}`));

@@ -3,24 +3,26 @@ import { join } from 'node:path';
 
 /**
  * Preload (`node --import`) of a process under test. Counts every failpoint it passes into `$CHIMERA_TEST_FAILPOINTS`, one
- * byte a hit in a file of the failpoint's name; at the hit named by `$CHIMERA_TEST_KILL` (`name:occurrence`, counted over
- * all processes of the run) it ends the process as a power cut would. Once a run: the process that is started instead
- * finds the file `killed` and lives.
+ * byte a hit in a file of the failpoint's name; at the hits named by `$CHIMERA_TEST_KILL` (`name:occurrence`, comma-separated,
+ * counted over all processes of the run) it ends the process as a power cut would. Once for each: the process that is started
+ * instead finds the file `killed-<n>` and lives.
  */
 const folder = process.env['CHIMERA_TEST_FAILPOINTS'];
 if (folder !== undefined) {
-  const [target, occurrence] = (process.env['CHIMERA_TEST_KILL'] ?? '').split(':');
+  const targets = (process.env['CHIMERA_TEST_KILL'] ?? '').split(',').map((target) => target.split(':'));
   globalThis.__chimeraFailpoint = (name) => {
     const file = join(folder, name);
     appendFileSync(file, '.');
-    if (name === target && statSync(file).size >= Number(occurrence)) die(folder);
+    for (const [n, [target, occurrence]] of targets.entries()) {
+      if (name === target && statSync(file).size >= Number(occurrence)) die(join(folder, `killed-${n}`));
+    }
   };
 }
 
-function die(into: string): void {
+function die(mark: string): void {
   let file: number;
   try {
-    file = openSync(join(into, 'killed'), 'wx');
+    file = openSync(mark, 'wx');
   } catch {
     return; // somebody has died here already
   }

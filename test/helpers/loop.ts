@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -18,6 +18,7 @@ import { loadManifest } from '../../src/manifest/manifest.ts';
 import { openArtifacts } from '../../src/stores/artifacts/open.ts';
 import { createStores } from '../../src/stores/index.ts';
 import { wordItems, words } from '../failpoints/words.ts';
+import { passed } from './failpoints.ts';
 import { collectFacts, findWrongs, searchShape, unfinished, withDatabase, type Facts } from './loop-facts.ts';
 import type { TestStack } from './stack.ts';
 
@@ -197,7 +198,7 @@ async function run(options: LoopOptions, undo: (() => Promise<unknown>)[], begun
   if (facts.champion === baseline) wrongs.push('nothing was promoted');
   log('the facts are collected');
   const { hits, killed } = passed(failpoints);
-  const processes = [...workers.pids, ...gateway.pids, ...killed].flatMap((pid) => [pid, ...descendants(pid)]);
+  const processes = [...workers.pids, ...gateway.pids, ...killed.flat()].flatMap((pid) => [pid, ...descendants(pid)]);
   await Promise.all([workers.stop(), gateway.stop()]);
   const gone = await waitUntil(() => !processes.some(isAlive), 10_000);
   if (!gone) wrongs.push(`processes left: ${processes.filter(isAlive).join(', ')}`);
@@ -233,16 +234,6 @@ function patient(sight: PlanSight): PlanSight {
     rollout: () => again(() => sight.rollout()),
     driftEvents: () => again(() => sight.driftEvents()),
   };
-}
-
-function passed(folder: string): { hits: Record<string, number>; killed: number[] } {
-  const hits: Record<string, number> = {};
-  let killed: number[] = [];
-  for (const file of readdirSync(folder).sort()) {
-    if (file === 'killed') killed = JSON.parse(readFileSync(join(folder, file), 'utf8')) as number[];
-    else hits[file] = statSync(join(folder, file)).size;
-  }
-  return { hits, killed };
 }
 
 function descendants(of: number): number[] {
