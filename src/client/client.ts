@@ -1,5 +1,6 @@
 import type { AgentPublication } from '../contracts/agents.ts';
 import type { DeadLetter, Deployment, FeedbackSubmission, JsonValue, TaskSubmission } from '../contracts/records.ts';
+import { ApprovalsClient, ExecutionsClient } from './executions.ts';
 import { delay, ndjson, Transport, type TransportOptions } from './transport.ts';
 import type {
   AgentVersionView,
@@ -61,10 +62,16 @@ const LONGEST_WAIT_MS = 30_000;
  * (made up here where the caller gives none), feedback by its content.
  */
 export class ChimeraClient {
+  /** Executions that go turn by turn. */
+  readonly executions: ExecutionsClient;
+  /** Questions of agents to people. */
+  readonly approvals: ApprovalsClient;
   readonly #transport: Transport;
 
   constructor(options: ClientOptions) {
     this.#transport = new Transport(options);
+    this.executions = new ExecutionsClient(this.#transport);
+    this.approvals = new ApprovalsClient(this.#transport);
   }
 
   /** Accepts a task and returns at once. */

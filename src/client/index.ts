@@ -10,6 +10,7 @@ export type {
   WaitOptions,
 } from './client.ts';
 export { ChimeraApiError } from './errors.ts';
+export type { ApprovalsClient, ExecutionsClient } from './executions.ts';
 export type { RetryPolicy } from './transport.ts';
 export type { AgentPublication } from '../contracts/agents.ts';
 export type * from './types.ts';

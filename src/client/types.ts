@@ -3,7 +3,8 @@
  * types when they compile, so that neither side can drift.
  */
 import type { AgentRecord } from '../contracts/agents.ts';
-import type { Deployment, Feedback, JsonValue, Routing, TaskState } from '../contracts/records.ts';
+import type { Approval, ForkChanges, LongExecution, PerformedEffect } from '../contracts/executions.ts';
+import type { Deployment, Feedback, JsonObject, JsonValue, Routing, TaskState } from '../contracts/records.ts';
 
 export interface TaskView {
   taskId: string;
@@ -25,6 +26,8 @@ export interface TaskView {
   modelCalls?: number;
   /** Why it failed or lies in dead letters. */
   reason?: { code: string; message: string };
+  /** Where its agent goes turn by turn: the execution, and its path under the base URL. */
+  execution?: { executionId: string; link: string };
   feedback: FeedbackView[];
 }
 
@@ -143,3 +146,62 @@ export interface CycleView {
   /** The run in the Temporal UI, where its address is known. */
   ui?: string;
 }
+
+/** An execution that goes turn by turn because its agent asks the world for something. */
+export type ExecutionView = Omit<LongExecution, 'project' | 'record'> & {
+  /** Path under the base URL. */
+  link: string;
+  /** What came out; of a failed one what its agent had. */
+  output?: JsonValue;
+  /** Why it failed. */
+  reason?: { code: string; message: string };
+};
+
+/** What a running execution says of itself. */
+export interface ExecutionNow {
+  state: 'running' | 'waiting' | 'paused' | 'ending' | 'done';
+  turn: number;
+  fuel: number;
+  /** What it waits for, in words. */
+  waitsFor: string[];
+}
+
+/** One execution with all there is to say of it. */
+export type ExecutionDetails = ExecutionView & {
+  /** Until it is done, where a worker answers. */
+  now?: ExecutionNow;
+  /** Why there is no `now` although it is not done. The rest is what is stored. */
+  noAnswer?: string;
+  /** The questions that it waits for people to answer. */
+  questions: ApprovalView[];
+  /** The whole execution record, once it is done. */
+  record?: JsonObject;
+  /** The run in the Temporal UI, where its address is known. */
+  ui?: string;
+};
+
+/** An effect of an execution: with its body, or with where that is. */
+export type EffectView = Omit<PerformedEffect, 'body'> & {
+  /** The result, or `{"code", "message"}`. */
+  body?: JsonValue;
+  /** Instead of a large body, unless the whole was asked for. */
+  artifact?: { sha256: string; bytes: number };
+};
+
+export interface EffectsPage {
+  /** Whole turns, in order. */
+  effects: EffectView[];
+  /** The turn to go on from; absent: there are no more. */
+  next?: number;
+}
+
+/** From which turn on a fork goes its own way, and what it changes. */
+export type ForkRequest = ForkChanges & { turn: number };
+
+/** A question of an agent to people, with who asked it. */
+export type ApprovalView = Approval & {
+  taskId: string;
+  agentVersion: string;
+  /** `over`: nobody answered in time, or its execution is done. */
+  state: 'open' | 'answered' | 'over';
+};

@@ -64,7 +64,7 @@ function operation(route: Route): Record<string, unknown> {
   const errors = [...(route.open === true ? [] : COMMON), ...(route.errors ?? [])];
   return {
     tags: [route.tag],
-    operationId: operationId(route),
+    operationId: route.operationId ?? operationId(route),
     summary: route.summary,
     ...(route.description === undefined ? {} : { description: route.description }),
     ...(route.open === true ? { security: [] } : {}),

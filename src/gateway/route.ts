@@ -46,6 +46,8 @@ export interface RouteSpec<P extends Shape, Q extends Shape, B extends z.ZodType
   /** With `{name}` for parameters, as OpenAPI writes them. */
   readonly path: string;
   readonly tag: string;
+  /** Name in the OpenAPI document, where the one that follows from the path is taken. */
+  readonly operationId?: string;
   readonly summary: string;
   readonly description?: string;
   /** Reachable without a key. */

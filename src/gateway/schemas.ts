@@ -32,7 +32,7 @@ export const sequence = z.int().min(0);
 export const time = z.iso.datetime({ offset: true });
 
 export const taskState = z.enum(['accepted', 'running', 'completed', 'failed', 'dead']);
-const reason = z.strictObject({ code: z.string(), message: z.string() });
+export const reason = z.strictObject({ code: z.string(), message: z.string() });
 const routing = named(
   'Routing',
   z.strictObject({ epoch: sequence, served: z.string(), shadow: z.string().optional() }),
@@ -97,6 +97,10 @@ export const taskView = named(
     fuel: z.number().optional(),
     modelCalls: z.number().optional(),
     reason: reason.optional(),
+    execution: z
+      .strictObject({ executionId: z.string(), link: z.string() })
+      .optional()
+      .describe('Of a task whose agent goes turn by turn.'),
     feedback: z.array(feedbackView),
   }) satisfies z.ZodType<TaskView>,
 );

@@ -19,15 +19,18 @@ import { DispatchMarks } from './dispatch-marks.ts';
 import { openApiDocument } from './openapi.ts';
 import { registerRoutes, route, type Principal, type Route } from './route.ts';
 import { agentRoutes } from './routes/agents.ts';
+import { approvalRoutes } from './routes/approvals.ts';
 import { batchRoutes } from './routes/batches.ts';
 import { CODEC_PATH, codecRoutes } from './routes/codec.ts';
 import { cycleRoutes } from './routes/cycles.ts';
 import { deadLetterRoutes } from './routes/dead-letters.ts';
+import { executionRoutes } from './routes/executions.ts';
 import { feedbackRoutes } from './routes/feedback.ts';
 import { healthRoutes } from './routes/health.ts';
 import { rolloutRoutes } from './routes/rollouts.ts';
 import { taskTypeRoutes } from './routes/task-types.ts';
 import { taskRoutes } from './routes/tasks.ts';
+import { RunningExecutions } from './running-executions.ts';
 import type { Services } from './services.ts';
 import { createStarter } from './starter.ts';
 
@@ -94,6 +97,7 @@ export function createGateway(options: GatewayOptions): FastifyInstance {
     resolve: (sha256) => stores.artifacts.get({ sha256 }),
     ...(config.wasmtime === undefined ? {} : { wasmtime: config.wasmtime }),
   });
+  const running = new RunningExecutions({ temporal });
   const routes = [
     ...taskRoutes(services),
     ...batchRoutes(services),
@@ -103,6 +107,8 @@ export function createGateway(options: GatewayOptions): FastifyInstance {
     ...rolloutRoutes(services),
     ...deadLetterRoutes(services),
     ...cycleRoutes(services, new CycleReader({ stores, temporal, ...ui })),
+    ...executionRoutes(services, running),
+    ...approvalRoutes(services, running),
     ...healthRoutes(services),
   ];
   const access = new CodecAccess(config.ui?.url);

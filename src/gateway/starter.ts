@@ -35,6 +35,13 @@ export interface StartableBatch {
   readonly count: number;
 }
 
+export interface StartableExecution {
+  readonly project: string;
+  readonly executionId: string;
+  readonly taskType: string;
+  readonly parent: string;
+}
+
 export interface StarterOptions {
   readonly temporal: Client;
   /** In front of every task queue name. */
@@ -51,6 +58,8 @@ export interface Starter {
   cycle(input: EvolutionCycleInput): Promise<WorkflowHandle & { readonly firstExecutionRunId: string }>;
   /** A rollout of a challenger under the deployment of an epoch: the same one while that lasts. */
   rollout(input: RolloutInput, epoch: number): Promise<WorkflowHandle>;
+  /** An execution that was opened and that no task runs: a fork. */
+  execution(fork: StartableExecution): Promise<WorkflowHandle>;
   /** The monitor of a stream. */
   monitor(stream: { readonly project: string; readonly taskType: string }): Promise<WorkflowHandle>;
 }
@@ -142,6 +151,14 @@ export function createStarter({ temporal, queuePrefix = '', deadlineMs = 5_000 }
         args: [input],
         staticSummary: `rollout of ${input.challenger.slice(0, 12)} for ${input.taskType}`,
         priority: { priorityKey: 3, fairnessKey: input.project },
+      }),
+    execution: (fork) =>
+      start(WORKFLOWS.execution, fork, {
+        layer: 'execution',
+        workflowId: workflowId.execution(fork.project, fork.executionId),
+        args: [{ project: fork.project, executionId: fork.executionId }],
+        staticSummary: `${fork.taskType}, fork of ${fork.parent}`,
+        priority: { priorityKey: 3, fairnessKey: fork.project },
       }),
     monitor: (stream) =>
       start(WORKFLOWS.streamMonitor, stream, {

@@ -1,11 +1,14 @@
+import { servedExecutionId } from '../contracts/executions.ts';
 import type { TaskRecord } from '../contracts/records.ts';
 import type { BatchView, TaskView } from '../client/types.ts';
 import type { BatchRecord, Stores } from '../stores/index.ts';
+import { executionLink } from './execution-views.ts';
 
 /** A task with what became of it. */
 export async function viewTask(stores: Stores, task: TaskRecord): Promise<TaskView> {
   const { project, taskId } = task;
-  const [executions, feedback, letters] = await Promise.all([
+  const [long, executions, feedback, letters] = await Promise.all([
+    task.state === 'accepted' ? undefined : stores.longExecutions.get(project, servedExecutionId(taskId)),
     task.state === 'accepted' ? [] : stores.executions.forTask(project, taskId),
     stores.feedback.forTask(project, taskId),
     task.state === 'dead' ? stores.deadLetters.list(project, { taskType: task.taskType }) : [],
@@ -18,6 +21,9 @@ export async function viewTask(stores: Stores, task: TaskRecord): Promise<TaskVi
     ...(served === undefined ? {} : { version: served.agentVersion, fuel: served.fuel, modelCalls: served.modelCalls }),
     ...(served?.output === undefined ? {} : { output: served.output }),
     ...(reason === undefined ? {} : { reason }),
+    ...(long === undefined
+      ? {}
+      : { execution: { executionId: long.executionId, link: executionLink(long.executionId) } }),
     feedback: feedback.map(({ id, feedback: given, late, receivedAt }) => ({ id, feedback: given, late, receivedAt })),
   };
 }
