@@ -26,8 +26,12 @@ export class GatheredBlob {
   }
 }
 
+/** Every other part is the end of a line. */
+const NEWLINE = encoder.encode('\n');
+
 function toBytes(part: string | ArrayBuffer | ArrayBufferView): Uint8Array {
-  if (typeof part === 'string') return encoder.encode(part);
+  if (part instanceof Uint8Array) return part;
+  if (typeof part === 'string') return part === '\n' ? NEWLINE : encoder.encode(part);
   if (part instanceof ArrayBuffer) return new Uint8Array(part);
   return new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
 }

@@ -32,6 +32,9 @@ export function bytesToBinaryText(bytes: Uint8Array): BinaryText {
 
 export function binaryTextToBytes(text: BinaryText): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(text.length);
+  // Where the encoder writes as many bytes as there are characters, each is one.
+  const { read, written } = encoder.encodeInto(text, bytes);
+  if (read === text.length && written === text.length) return bytes;
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
   return bytes;
 }
