@@ -1,9 +1,17 @@
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { AgentVersionView, PublishedView, RolloutStarted, TaskTypeView } from '../../src/client/index.ts';
+import type {
+  AgentPublication,
+  AgentVersionView,
+  ChimeraApiError,
+  PublishedView,
+  RolloutStarted,
+  TaskTypeView,
+} from '../../src/client/index.ts';
 import { EXIT } from '../../src/cli/exit-codes.ts';
-import { LANGUAGES } from '../../src/sdk/index.ts';
+import { sha256Hex } from '../../src/core/canonical/canonical.ts';
+import { LANGUAGES, publicationOf, readProject } from '../../src/sdk/index.ts';
 import { run as runCli, type Ran } from '../cli/run.ts';
 import { PROJECT, startPlatform, type Platform } from '../gateway/fixture.ts';
 import { testStack } from '../helpers/stack.ts';
@@ -22,6 +30,14 @@ describe('sdk: the templates, as a user has them', function () {
     const { code, out, err } = await run(...argv, '--json');
     assert.equal(code, EXIT.ok, err + out);
     return JSON.parse(out) as T;
+  };
+  /** What the command sends of an agent that it has built before. */
+  const bodyOf = async (name: string): Promise<AgentPublication> => {
+    const dir = folder.path(name);
+    const file = join(dir, 'build/agent.wasm');
+    const module = new Uint8Array(readFileSync(file));
+    const build = { module, file, sha256: sha256Hex(module), toolchain: '', sources: {}, linked: [] };
+    return publicationOf(await readProject(dir), build);
   };
   const results: Record<string, unknown> = {};
   const published: Record<string, PublishedView> = {};
@@ -122,13 +138,10 @@ describe('sdk: the templates, as a user has them', function () {
   });
 
   it('prove themselves where another one serves', async () => {
-    const dir = folder.path('another');
-    await okJson('agent', 'new', dir);
     const { code, err } = await run('deploy', 'another', '--task-type', 'ticket-routing');
     assert.equal(code, EXIT.notFound, err);
-    const manifest = join(dir, 'agent.json');
-    writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('routes support', 'routes all support'));
-    await okJson('agent', 'publish', dir);
+    const body = await bodyOf('my-assemblyscript');
+    await platform.client.publishAgent('another', { ...body, manifest: { ...body.manifest, description: 'another' } });
     const started = await okJson<RolloutStarted>('deploy', 'another', '--task-type', 'ticket-routing');
     const [version] = await platform.stores.agents.versionsOf(PROJECT, 'another');
     assert.equal(started.challenger, version!.id);
@@ -158,9 +171,14 @@ describe('sdk: the templates, as a user has them', function () {
     const output = stricter.output as { properties: { why: { maxLength: number } } };
     output.properties.why.maxLength = 5;
     await platform.client.registerTaskType({ ...stricter, version: 2 });
-    const { code, err } = await run('agent', 'publish', dir);
-    assert.equal(code, EXIT.usage);
-    assert.match(err, /\/samples\/invoice: expected output .*\n +got failure bad-output/);
+    const refused = platform.client.publishAgent('my-assemblyscript', await bodyOf('my-assemblyscript'));
+    await assert.rejects(refused, ({ code, problems }: ChimeraApiError) => {
+      assert.equal(code, 'CHIMERA_AGENT_REFUSED');
+      const [first] = problems;
+      assert.equal(first!.path, '/samples/invoice');
+      assert.match(first!.message, /expected output .*\n +got failure bad-output/);
+      return true;
+    });
     assert.equal((await platform.stores.agents.versionsOf(PROJECT, 'my-assemblyscript')).length, 1);
   });
 });
