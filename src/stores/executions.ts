@@ -159,8 +159,9 @@ async function divergentTasks(
 }
 
 /**
- * Sets state and `executed` of the tasks from what is stored; true where one of them is resolved. Sub-queries by full
- * key instead of a join: their plan stays good where a table has grown since its statistics were taken.
+ * Sets state and `executed` of the tasks from what is stored; true where one of them is resolved. A sub-query by full key
+ * instead of a join: its plan stays good where a table has grown since its statistics were taken. One for both columns: it is
+ * the cost of the statement.
  */
 async function advanceTasks(
   tx: Queryable,
@@ -168,15 +169,14 @@ async function advanceTasks(
   taskType: string,
   rows: readonly ExecutionRow[],
 ): Promise<boolean> {
-  const stored = `SELECT e.status FROM executions e
-    WHERE e.project = t.project AND e.task_type = t.task_type AND e.ordinal = t.ordinal`;
   const [result] = await tx.query<{ resolved: boolean | null }>(
     `WITH moved AS (
-       UPDATE tasks t SET
-         state = CASE WHEN t.state = 'dead' THEN t.state
-                 ELSE coalesce((${stored} AND e.role = 'served'), t.state) END,
-         executed = EXISTS (${stored} AND e.role = 'served')
-                    AND (t.shadow IS NULL OR EXISTS (${stored} AND e.role = 'shadow'))
+       UPDATE tasks t SET (state, executed) = (
+         SELECT CASE WHEN t.state = 'dead' THEN t.state
+                ELSE coalesce(max(e.status) FILTER (WHERE e.role = 'served'), t.state) END,
+           count(*) FILTER (WHERE e.role = 'served') > 0
+             AND (t.shadow IS NULL OR count(*) FILTER (WHERE e.role = 'shadow') > 0)
+         FROM executions e WHERE e.project = t.project AND e.task_type = t.task_type AND e.ordinal = t.ordinal)
        WHERE t.project = $1 AND t.task_type = $2 AND t.ordinal = ANY ($3) AND NOT t.executed
        RETURNING t.resolved
      ) SELECT bool_or(resolved) AS resolved FROM moved ORDER BY 1`,
