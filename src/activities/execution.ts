@@ -3,6 +3,7 @@ import { runsInTurns } from '../contracts/executions.ts';
 import { failpoint } from '../contracts/failpoint.ts';
 import type { ExecutionRow, JsonValue, TaskRecord, TaskState } from '../contracts/records.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
+import { isSandboxFault } from './circuits.ts';
 import type { ActivityDeps } from './deps.ts';
 import { heartbeating } from './heartbeat.ts';
 import { agentRef, runTasks } from './runs.ts';
@@ -90,8 +91,9 @@ export function createExecutionActivities(deps: ActivityDeps): ExecutionActiviti
           await store(project, type, await runTasks(deps, project, type, [task], { signal }));
           break;
         } catch (error) {
-          if (!isSandboxFault(error)) throw error;
-          if (attempt < TRIES_ALONE) continue;
+          const open = isChimeraError(error, 'CHIMERA_CIRCUIT_OPEN');
+          if (!isSandboxFault(error) && !open) throw error;
+          if (attempt < TRIES_ALONE && !open) continue;
           const { taskId, taskType, ordinal } = task;
           await stores.deadLetters.put(project, { taskId, taskType, ordinal, code: error.code, reason: error.message });
           break;
@@ -114,7 +116,7 @@ export function createExecutionActivities(deps: ActivityDeps): ExecutionActiviti
         signal.throwIfAborted();
         const chunk = tasks.slice(start, start + CHUNK);
         const rows = await runTasks(deps, project, type, chunk, { signal }).catch((error: unknown) => {
-          if (isSandboxFault(error)) return undefined;
+          if (isSandboxFault(error) || isChimeraError(error, 'CHIMERA_CIRCUIT_OPEN')) return undefined;
           throw error;
         });
         await storing;
@@ -176,10 +178,6 @@ export function createExecutionActivities(deps: ActivityDeps): ExecutionActiviti
       });
     },
   };
-}
-
-function isSandboxFault(error: unknown): error is ChimeraError {
-  return isChimeraError(error, 'CHIMERA_SANDBOX_CRASHED') || isChimeraError(error, 'CHIMERA_WALL_DEADLINE');
 }
 
 /** Those of the versions that serve these tasks that go turn by turn. */

@@ -20,6 +20,8 @@ export function toFailure(error: unknown): unknown {
     message: known.message,
     nonRetryable: !retryable,
     details: [{ ...known.details, action }],
+    // An open circuit says itself when it may be tried again.
+    ...(known.code === 'CHIMERA_CIRCUIT_OPEN' ? { nextRetryDelay: Number(known.details['retryAfterMs']) } : {}),
     ...(error instanceof Error ? { cause: error } : {}),
   });
 }

@@ -108,6 +108,12 @@ export const ERRORS = {
     'Restore it from a backup; `chimera gc` never touches live ones.',
   ),
   CHIMERA_SANDBOX_CRASHED: entry(503, true, 'a sandbox process died: {why}', 'It is retried in a fresh process.'),
+  CHIMERA_CIRCUIT_OPEN: entry(
+    503,
+    true,
+    'agent {agent} has brought its sandbox down too often in a row and is left alone for {retryAfterMs} ms',
+    'Roll back to a version that works, then redrive the dead letters.',
+  ),
   CHIMERA_WALL_DEADLINE: entry(
     504,
     true,

@@ -3,6 +3,7 @@ import { Client, Connection, type ConnectionOptions } from '@temporalio/client';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createDataConverter } from '../codec/data-converter.ts';
 import type { EncryptionKey } from '../codec/payload-codec.ts';
+import { withCircuits } from '../activities/circuits.ts';
 import { createActivities } from '../activities/index.ts';
 import type { ActivityDeps } from '../activities/deps.ts';
 import { prefixed } from '../contracts/names.ts';
@@ -61,7 +62,7 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
   const native = await NativeConnection.connect(options.connection as Parameters<typeof NativeConnection.connect>[0]);
   const deps: ActivityDeps = {
     stores,
-    fabric,
+    fabric: withCircuits(fabric),
     temporal: new Client({ connection, namespace, dataConverter, interceptors: clientInterceptors() }),
     deviceClasses: deviceCounts(manifest),
     deviceCosts: deviceCosts(manifest),
