@@ -197,4 +197,32 @@ describe('client', () => {
     });
     await assert.rejects(waiting, /enough/);
   });
+
+  it('goes through a transcript page after page, as it is taken', async () => {
+    const page = (turns: number[], next?: number): Reply =>
+      json(200, { effects: turns.map((turn) => ({ turn })), ...(next === undefined ? {} : { next }) });
+    replies = [page([3, 4], 5), page([5])];
+    const turns: number[] = [];
+    for await (const { turn } of client.executions.transcript('a/b', { from: 3, limit: 2 })) turns.push(turn);
+    assert.deepEqual(turns, [3, 4, 5]);
+    assert.deepEqual(
+      seen.map(({ url }) => url),
+      ['/v1/executions/a%2Fb/effects?from=3&limit=2', '/v1/executions/a%2Fb/effects?from=5&limit=2'],
+    );
+  });
+
+  it('answers and controls again where it cannot know whether it got through', async () => {
+    replies = [drop, json(200, { state: 'answered' }), drop, json(200, { state: 'paused' })];
+    await client.approvals.answer('e.1.0', null);
+    await client.executions.pause('e');
+    assert.deepEqual(
+      seen.map(({ method, url, body }) => [method, url, body]),
+      [
+        ['POST', '/v1/approvals/e.1.0', '{"answer":null}'],
+        ['POST', '/v1/approvals/e.1.0', '{"answer":null}'],
+        ['POST', '/v1/executions/e/pause', '{}'],
+        ['POST', '/v1/executions/e/pause', '{}'],
+      ],
+    );
+  });
 });

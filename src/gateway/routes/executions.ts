@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ChimeraError, invalidInput, isChimeraError, type Problem } from '../../contracts/errors.ts';
+import { ChimeraError, invalidInput, isChimeraError, renderMessage, type Problem } from '../../contracts/errors.ts';
 import type { LongExecution } from '../../contracts/executions.ts';
 import { workflowId } from '../../contracts/names.ts';
 import type { AgentVersion } from '../../contracts/records.ts';
@@ -184,7 +184,8 @@ async function plan({ agents }: Stores, parent: LongExecution, request: ForkRequ
     version = await agents.find(parent.project, request.agentVersion ?? parent.agentVersion);
   } catch (error) {
     if (!isChimeraError(error) || error.status >= 500) throw error;
-    problems.push({ path: '/agentVersion', message: error.message });
+    const { problems: known = [], ...rest } = error.details;
+    problems.push({ path: '/agentVersion', message: renderMessage(error.code, rest) }, ...known);
     version = await agents.find(parent.project, parent.agentVersion);
   }
   try {
