@@ -74,7 +74,8 @@ export type EffectKind = 'infer' | 'embed' | 'memory' | 'http' | 'tool' | 'ask-h
 export interface Effect {
   kind: EffectKind;
   /**
-   * Canonical JSON (UTF-8) of the request. `infer`: {"model": name, "input": JSON pointer into the payload}.
+   * Canonical JSON (UTF-8) of the request. `infer`: {"model": name, "input": JSON pointer into the payload}; docs/agents.md
+   * has the others.
    */
   request: Uint8Array;
 }
