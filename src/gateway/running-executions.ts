@@ -23,6 +23,8 @@ export interface RunningExecutionsOptions {
   readonly updateMs?: number;
 }
 
+const NOBODY = 'no workflow runs it';
+
 /** The workflows of executions: asked, told, and given news. The store stays the truth. */
 export class RunningExecutions {
   readonly #temporal: Client;
@@ -37,12 +39,14 @@ export class RunningExecutions {
 
   async inspect(project: string, executionId: string): Promise<Inspected> {
     try {
-      const view = await this.#call(project, executionId, this.#queryMs, (run) =>
-        run.query<ExecutionNow>(QUERIES.inspect),
-      );
-      return { now: nowOf(view) };
+      return await this.#call(project, executionId, this.#queryMs, async (run): Promise<Inspected> => {
+        // One that was terminated could still be asked, and would say that it waits.
+        const { status } = await run.describe();
+        if (status.name !== 'RUNNING') return { noAnswer: NOBODY };
+        return { now: nowOf(await run.query<ExecutionNow>(QUERIES.inspect)) };
+      });
     } catch (error) {
-      if (error instanceof WorkflowNotFoundError) return { noAnswer: 'no workflow runs it' };
+      if (error instanceof WorkflowNotFoundError) return { noAnswer: NOBODY };
       return { noAnswer: `no worker has answered in ${this.#queryMs} ms` };
     }
   }

@@ -235,6 +235,7 @@ describe('gateway: executions that go turn by turn', function () {
       const { executionId } = await executions.fork(id, { turn: 0 });
       assert.match((await executions.get(executionId)).noAnswer!, /no worker has answered/);
       await platform.temporal.workflow.getHandle(workflowId.execution(project, executionId)).terminate();
+      assert.equal((await client.executions.get(executionId)).noAnswer, 'no workflow runs it');
     } finally {
       await lonely.close();
     }

@@ -145,14 +145,20 @@ function executionsText(executions: readonly ExecutionView[]): string {
   ]);
 }
 
-function headText({ executionId, taskType, state, turn, parent, fromTurn }: ExecutionView): string {
+function headText(execution: ExecutionView | ExecutionDetails): string {
+  const { executionId, taskType, turn, parent, fromTurn } = execution;
   return fields([
     ['execution', executionId],
     ['task type', taskType],
     ['fork of', parent && `${parent} at turn ${fromTurn}`],
-    ['state', state],
+    ['state', stateText(execution)],
     ['turn', turn],
   ]);
+}
+
+/** As it is stored, and what it says itself where that is more. */
+function stateText({ state, now }: Pick<ExecutionDetails, 'state' | 'now'>): string {
+  return now === undefined || now.state === state ? state : `${state}: ${now.state}`;
 }
 
 function detailsText(execution: ExecutionDetails): string {
@@ -166,10 +172,7 @@ function detailsText(execution: ExecutionDetails): string {
     ['seed', config.seed],
     ['limits', config.limits],
     ['budget', Object.keys(config.budget).length === 0 ? undefined : config.budget],
-    [
-      'state',
-      now === undefined || now.state === execution.state ? execution.state : `${execution.state}: ${now.state}`,
-    ],
+    ['state', stateText(execution)],
     ['not reached', noAnswer],
     ['turn', now?.turn ?? execution.turn],
     ['fuel', now?.fuel ?? execution.fuel],

@@ -56,9 +56,11 @@ export function executionRoutes(services: Needs, running: RunningExecutions): Ro
       responses: { 200: { description: 'The execution.', schema: executionDetails } },
       errors: ['CHIMERA_NOT_FOUND'],
       handle: async ({ params, principal: { project } }) => {
-        const execution = await longExecutions.require(project, params.id);
-        const inspected = isDone(execution) ? {} : await running.inspect(project, params.id);
-        return { status: 200, body: await details(services, execution, inspected) };
+        const before = await longExecutions.require(project, params.id);
+        if (isDone(before)) return { status: 200, body: await details(services, before, {}) };
+        const inspected = await running.inspect(project, params.id);
+        const now = await longExecutions.require(project, params.id);
+        return { status: 200, body: await details(services, now, isDone(now) ? {} : inspected) };
       },
     }),
     route({
