@@ -114,8 +114,8 @@ export function createTurnActivities(deps: ActivityDeps): TurnActivities {
     async awaitExecution({ project, executionId }) {
       return heartbeating(async (signal) => {
         for (;;) {
-          const execution = await stores.longExecutions.require(project, executionId);
-          if (execution.record !== undefined) return (await ended(deps, execution)).result;
+          const execution = await stores.longExecutions.get(project, executionId);
+          if (execution?.record !== undefined) return (await ended(deps, execution)).result;
           await pause(LOOK_EVERY_MS, undefined, { signal });
         }
       });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import type { TaskResult } from '../../src/activities/execution.ts';
-import type { JsonObject, JsonValue } from '../../src/contracts/records.ts';
+import type { EffectKind, JsonObject, JsonValue } from '../../src/contracts/records.ts';
 import { QUERIES, UPDATES } from '../../src/contracts/messages.ts';
 import { workflowId } from '../../src/contracts/names.ts';
 import { sha256Hex } from '../../src/core/canonical/canonical.ts';
@@ -10,6 +10,7 @@ import { createDispatcher } from '../../src/gateway/dispatcher.ts';
 import type { ExecutionView } from '../../src/workflows/execution.ts';
 import { calls } from '../agents/tools/counting.ts';
 import { visitors } from '../agents/tools/gate.ts';
+import { answering } from '../fabric/agents.ts';
 import { testAgent } from '../helpers/agents.ts';
 import { failureOf, FOREIGN_QUEUE, sharedPlatform, stateText, until, type TestPlatform } from '../helpers/platform.ts';
 import { openScene, type Scene } from './scene.ts';
@@ -31,8 +32,6 @@ describe('executionWorkflow', function () {
   this.timeout(180_000);
   let platform: TestPlatform;
   let scene: Scene;
-  let dispatcher: AbortController;
-  let dispatching: Promise<void>;
 
   before(async () => {
     platform = await sharedPlatform();
@@ -44,19 +43,11 @@ describe('executionWorkflow', function () {
         http: { allow: ['http://127.0.0.1'] },
       },
     });
-    dispatcher = new AbortController();
-    const { stores, temporal, queuePrefix } = platform;
-    dispatching = createDispatcher({ stores, temporal, queuePrefix, pollMs: 100 }).run(dispatcher.signal);
-  });
-  after(async () => {
-    dispatcher.abort();
-    await dispatching;
   });
 
   let admitted = 0;
   const admit = async (script: JsonValue, more: JsonObject = {}) => {
     const [task] = await scene.admit([{ script, ...more }], { prefix: `s${admitted++}` });
-    await platform.stores.tasks.markDispatched(scene.project, [task!.taskId]);
     return task!;
   };
   const start = async (script: JsonValue, more: JsonObject = {}) => {
@@ -195,6 +186,9 @@ describe('executionWorkflow', function () {
   });
 
   it('spawns tasks in the order of their dependencies and hears how they ended', async () => {
+    const { stores, temporal, queuePrefix } = platform;
+    const dispatcher = new AbortController();
+    const dispatching = createDispatcher({ stores, temporal, queuePrefix, pollMs: 100 }).run(dispatcher.signal);
     const child = (script: JsonValue, after: number[] = []): JsonObject =>
       effect('spawn-task', { taskType: 'scripts', payload: { script }, after });
     const unknown = effect('spawn-task', { taskType: 'nobody-knows', payload: {} });
@@ -206,6 +200,8 @@ describe('executionWorkflow', function () {
     assert.equal(codeOf(notStarted!), 'CHIMERA_TASK_FAILED');
     const spawned = await platform.stores.tasks.byKey(scene.project, `spawn/${task.taskId}/0/0`);
     assert.equal((await platform.stores.longExecutions.require(scene.project, spawned!.taskId)).depth, 1);
+    dispatcher.abort();
+    await dispatching;
   });
 
   it('ends with what the agent has where a budget is spent', async () => {
@@ -339,6 +335,39 @@ describe('executionWorkflow', function () {
       { champion: task.routing.served, stage: 'full', share: 0, reason: 'test' },
       { decisionId: 'swap back', audit },
     );
+  });
+
+  it('lets only the served version act: another one is told what was recorded, and gives the same record', async () => {
+    const { deployments, executions } = platform.stores;
+    const manifest = { capabilities: ['memory', 'tool', 'sleep'] as EffectKind[], tools: ['counting'] };
+    const twins = await openScene(platform, await testAgent('scripted'), { type: SCRIPTS, manifest });
+    const { project, taskType } = twins;
+    const twin = await twins.publish(await testAgent('scripted'), {}, { ...manifest, description: 'its twin' });
+    const plain = await twins.publish(answering('{"seen":[]}'));
+    const audit = { type: 'deployment.shadow', actor: 'test', subject: taskType, details: {} };
+    const shadow = async (epoch: number, champion: string): Promise<void> => {
+      const next = { champion, challenger: twin, stage: 'shadow' as const, share: 0, reason: 'test' };
+      await deployments.advance(project, taskType, epoch, next, { decisionId: `shadow ${epoch}`, audit });
+    };
+    const served = (await deployments.current(project, taskType))!.champion;
+    await shadow(0, served);
+    const text = effect('memory', { put: { text: 'x' } });
+    const script = [[count(1), count(1), text], [count(1), effect('sleep', { ms: 9 })], [text]];
+    const [task] = await twins.admit([{ script }], { prefix: 'twins' });
+    const before = calls.length;
+    await platform.execute('taskWorkflow', { project, taskId: task!.taskId });
+    assert.equal(calls.length - before, 3);
+    const [one, other] = await executions.forTask(project, task!.taskId);
+    assert.deepEqual([one?.role, other?.role].sort(), ['served', 'shadow']);
+    assert.deepEqual([one?.status, other?.status], ['completed', 'completed']);
+    assert.equal(one?.recordHash, other?.recordHash, 'however the turns were taken');
+    // Beside a version that asks for nothing there is no recording.
+    await shadow(1, plain);
+    const [alone] = await twins.admit([{ script }], { prefix: 'alone' });
+    await platform.execute('taskWorkflow', { project, taskId: alone!.taskId });
+    assert.equal(calls.length - before, 3, 'a shadow does not act');
+    const rows = await executions.forTask(project, alone!.taskId);
+    assert.equal(rows.find(({ role }) => role === 'shadow')?.reason?.code, 'unrecorded-effect');
   });
 
   it('runs the tasks of a batch that go turn by turn, and hands its history over when that is long', async () => {
