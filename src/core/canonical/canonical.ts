@@ -27,14 +27,37 @@ export function canonicalJson(value: unknown): string {
       throw new TypeError(`a ${typeof value} has no JSON form`);
   }
   if (value === null) return 'null';
-  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
-  const record = value as Record<string, unknown>;
   let members = '';
-  for (const key of Object.keys(record).sort()) {
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) members += (i === 0 ? '' : ',') + canonicalJson(value[i]);
+    return `[${members}]`;
+  }
+  const record = value as Record<string, unknown>;
+  for (const key of sortedKeys(record)) {
     const member = record[key];
-    if (member !== undefined) members += `${members === '' ? '' : ','}${JSON.stringify(key)}:${canonicalJson(member)}`;
+    if (member !== undefined) members += `${members === '' ? '' : ','}${quoted(key)}:${canonicalJson(member)}`;
   }
   return `{${members}}`;
+}
+
+/** Most objects are written down in order. */
+function sortedKeys(record: Record<string, unknown>): string[] {
+  const keys = Object.keys(record);
+  for (let i = 1; i < keys.length; i++) if (keys[i - 1]! > keys[i]!) return keys.sort();
+  return keys;
+}
+
+/** Names of members repeat by the million. */
+const names = new Map<string, string>();
+const MAX_NAMES = 4096;
+const MAX_NAME = 64;
+
+function quoted(name: string): string {
+  const known = names.get(name);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(name);
+  if (names.size < MAX_NAMES && name.length <= MAX_NAME) names.set(name, text);
+  return text;
 }
 
 /** {@link canonicalJson} in UTF-8. */
