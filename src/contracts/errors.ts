@@ -69,7 +69,7 @@ export const ERRORS = {
     422,
     false,
     'task {task} has failed: {why}',
-    'Look at its execution: `chimera tasks show`.',
+    'Look at its execution: `chimera task show`.',
   ),
   CHIMERA_BUDGET_SPENT: entry(
     402,

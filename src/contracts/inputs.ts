@@ -52,8 +52,10 @@ export const executionFork = z.strictObject({
   agentVersion: z.string().min(1).max(128).optional(),
   seed: z
     .string()
-    .regex(/^\d{1,20}$/, 'must be an unsigned 64-bit integer in decimal')
-    .refine((text) => BigInt(text) < 2n ** 64n, 'must be an unsigned 64-bit integer in decimal')
+    .refine(
+      (text) => /^\d{1,20}$/.test(text) && BigInt(text) < 2n ** 64n,
+      'must be an unsigned 64-bit integer in decimal',
+    )
     .optional(),
   limits: executionLimits.optional(),
   budget: executionBudget.optional(),

@@ -88,6 +88,8 @@ export function postgresServer(
     max_connections: '200',
     shared_buffers: '128MB',
     log_min_messages: 'warning',
+    // A burst of work is over before it forces a checkpoint, after which every page is written whole once more.
+    max_wal_size: '4GB',
     // What was committed survives a kill of the server even so: it lies in the system's cache.
     ...(unsafe === true ? { fsync: 'off', full_page_writes: 'off' } : {}),
   };

@@ -117,12 +117,6 @@ export const effectsPage = named(
 export const forkRequest = named(
   'ForkRequest',
   executionFork.omit({ execution: true }).extend({
-    // Only digits come to the check of the range, which cannot read others.
-    seed: z
-      .string()
-      .regex(/^\d+$/, 'must be an unsigned 64-bit integer in decimal')
-      .pipe(executionFork.shape.seed.unwrap())
-      .optional(),
     agentVersion: executionFork.shape.agentVersion.describe(
       'An ID, the beginning of one, or the name of an agent: its latest. Default: that of the execution.',
     ),

@@ -48,8 +48,11 @@ export function createApprovals(db: Database): ApprovalsRepository {
 
     async list(project, { all = false, executionId, limit = 100 } = {}) {
       const rows = await db.query<Row>(
-        `SELECT ${COLUMNS} FROM approvals
-         WHERE project = $1 AND ($2 OR answered_at IS NULL) AND ($3::text IS NULL OR execution_id = $3)
+        `SELECT ${COLUMNS} FROM approvals a
+         WHERE project = $1 AND ($3::text IS NULL OR execution_id = $3)
+           AND ($2 OR (answered_at IS NULL AND (deadline IS NULL OR deadline > now()) AND NOT EXISTS (
+             SELECT FROM long_executions l
+             WHERE l.project = a.project AND l.execution_id = a.execution_id AND l.record IS NOT NULL)))
          ORDER BY asked_at, approval_id LIMIT $4`,
         [project, all, executionId ?? null, limit],
       );

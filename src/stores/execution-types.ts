@@ -115,7 +115,7 @@ export interface ApprovalsRepository {
   /** Asking again is the same question. */
   ask(project: string, question: Omit<Approval, 'askedAt' | 'answer' | 'answeredBy' | 'answeredAt'>): Promise<Approval>;
   get(project: string, approvalId: string): Promise<Approval | undefined>;
-  /** Open ones, oldest first; with `all` the answered ones, too. */
+  /** Those that can still be answered, oldest first; with `all` the others, too. */
   list(project: string, options?: { all?: boolean; executionId?: string; limit?: number }): Promise<Approval[]>;
   /**
    * Answers a question. The same answer again is no error; another one is `CHIMERA_CONFLICT`, an unknown question
