@@ -144,7 +144,8 @@ async function inBulk(
       retold(items, `again${round}${'abcdefgh'[copy]}`).map((item) => ({ ...item, id: `${item.id}/${copy}` })),
     ).flat();
     const run = await runBulk(platform, taskType, batch, `bulk-${round}`, signal);
-    log(`in bulk: ${Math.round(run.tasks / run.seconds)} mails/s`);
+    const [idle, stolen] = [run.idleShare, run.stolenShare].map((share) => `${(100 * share).toFixed(0)} %`);
+    log(`in bulk: ${Math.round(run.tasks / run.seconds)} mails/s; idle ${idle}, taken by the machine's host ${stolen}`);
     // The first one compiles.
     if (round > 0) rounds.push(run);
   }
@@ -174,6 +175,9 @@ async function inBulk(
       'bulk, processor ms a mail': { ...perMail, total },
       'bulk, mails/s that all processors of this machine could do at that cost':
         (1000 * availableParallelism()) / total,
+      "bulk, share of processor time that the machine's host gave to others": {
+        ...spread(rounds.map(({ stolenShare }) => stolenShare)),
+      },
     },
     criteria: [
       criterion('bulk through taskBatchWorkflow with champion 2', rate.median, '>=', MAILS_PER_SECOND, 'mails/s'),

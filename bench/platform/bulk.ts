@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ExampleItem } from '../../src/cli/demo/example.ts';
 import type { Platform } from '../../src/cli/platform.ts';
 import { routingOf } from '../../src/core/rollout/routing.ts';
-import { cpuBetween, cpuSeconds, type CpuSeconds } from './cpu.ts';
+import { cpuBetween, cpuSeconds, machineTime, type CpuSeconds } from './cpu.ts';
 
 /** One batch through `taskBatchWorkflow`. */
 export interface BulkRun {
@@ -13,6 +13,9 @@ export interface BulkRun {
   readonly executedSeconds: number;
   /** Processor time used in it, by part of the platform. */
   readonly cpu: CpuSeconds;
+  /** Share of the machine's processors that nobody used in it, and that its host gave to others. */
+  readonly idleShare: number;
+  readonly stolenShare: number;
 }
 
 const CHUNK = 500;
@@ -45,6 +48,7 @@ export async function runBulk(
     );
   }
   const before = cpuSeconds();
+  const machine = machineTime();
   const begun = performance.now();
   await stores.batches.close(project, name, items.length, ordinals[0]!, ordinals.at(-1)!);
   while ((await stores.batches.get(project, name))?.state !== 'completed') await delay(POLL_MS, undefined, { signal });
@@ -53,7 +57,13 @@ export async function runBulk(
   const scored = async (): Promise<number> => (await stores.kpi.monitor(project, taskType))?.consumedTo ?? 0;
   while ((await scored()) < end) await delay(POLL_MS, undefined, { signal });
   const seconds = (performance.now() - begun) / 1000;
-  return { tasks: items.length, seconds, executedSeconds, cpu: cpuBetween(before, cpuSeconds()) };
+  const now = machineTime();
+  const total = Math.max(now.total - machine.total, Number.EPSILON);
+  return {
+    ...{ tasks: items.length, seconds, executedSeconds, cpu: cpuBetween(before, cpuSeconds()) },
+    idleShare: (now.idle - machine.idle) / total,
+    stolenShare: (now.stolen - machine.stolen) / total,
+  };
 }
 
 /** The same mails as if they were others: a word in front of every subject, so that no answer is in a cache. */

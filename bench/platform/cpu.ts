@@ -41,6 +41,32 @@ export function cpuBetween(before: CpuSeconds, after: CpuSeconds): CpuSeconds {
   return Object.fromEntries(Object.entries(after).map(([part, value]) => [part, value - (before[part] ?? 0)]));
 }
 
+/** How the machine's processors spent their time, in seconds. */
+export interface MachineTime {
+  readonly total: number;
+  readonly idle: number;
+  /** Wanted by this machine and given to others by its host (`steal` of proc_stat(5)). */
+  readonly stolen: number;
+}
+
+/** Since the machine's start; zeros where there is no /proc. */
+export function machineTime(): MachineTime {
+  let line: string;
+  try {
+    line = readFileSync('/proc/stat', 'utf8').split('\n', 1)[0]!;
+  } catch {
+    return { total: 0, idle: 0, stolen: 0 };
+  }
+  const ticks = line.trim().split(/ +/).slice(1, 9).map(Number);
+  const total = ticks.reduce((sum, value) => sum + value, 0);
+  const [, , , idle = 0, waiting = 0, , , stolen = 0] = ticks;
+  return {
+    total: total / TICKS_PER_SECOND,
+    idle: (idle + waiting) / TICKS_PER_SECOND,
+    stolen: stolen / TICKS_PER_SECOND,
+  };
+}
+
 function processes(): Row[] {
   let names: string[];
   try {
