@@ -64,6 +64,7 @@ export async function runTasks(
       const results = await deps.fabric.run(
         {
           agent,
+          onlyRecorded: recorded !== undefined,
           taskType: fabricType(type),
           items: group.map(({ task }) => ({
             key: task.taskId,

@@ -63,8 +63,8 @@ export async function toResult({ stores }: Pick<Deps, 'stores'>, effect: StoredE
 
 /**
  * Performs what a turn asks for and nobody has recorded yet, as far as this worker can; the rest is the workflow's: to sleep, to ask
- * people, to wait for other tasks, to call tools of other workers. Memory first and in order, for a turn may read what it has
- * just written; of the rest some at once.
+ * people, to wait for other tasks, to call tools of other workers. Memory and questions first and in order, for a turn may read
+ * what it has just written, and people read from top to bottom; of the rest some at once.
  */
 export async function performEffects(
   deps: Deps,
@@ -80,8 +80,8 @@ export async function performEffects(
     const equals = asked.filter((e) => e.index < index && e.kind === kind && e.requestHash === requestHash).length;
     performed.set(index, await performOne(deps, asker, effect, { spawns, answered, equals }));
   };
-  for (const effect of effects) if (effect.kind === 'memory') await perform(effect);
-  const others = effects.filter(({ kind }) => kind !== 'memory');
+  for (const effect of effects) if (isInOrder(effect)) await perform(effect);
+  const others = effects.filter((effect) => !isInOrder(effect));
   let next = 0;
   const lane = async (): Promise<void> => {
     while (next < others.length) await perform(others[next++]!);
@@ -89,6 +89,8 @@ export async function performEffects(
   await Promise.all(Array.from({ length: AT_ONCE }, lane));
   return effects.map(({ index }) => performed.get(index)!);
 }
+
+const isInOrder = ({ kind }: EffectRequest): boolean => kind === 'memory' || kind === 'ask-human';
 
 async function performOne(
   deps: Deps,

@@ -47,6 +47,8 @@ export interface RunJob {
   readonly agent: AgentRef;
   readonly taskType: TaskTypeRef;
   readonly items: readonly RunItem[];
+  /** Fail what asks the world for something that is not among `recorded`; default: it is told that this is not done here. */
+  readonly onlyRecorded?: boolean;
   /** What comes back of the prepared input beside the record. Default `features`: payloads are large. */
   readonly want?: 'features' | 'payload';
 }

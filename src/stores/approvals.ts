@@ -53,7 +53,7 @@ export function createApprovals(db: Database): ApprovalsRepository {
            AND ($2 OR (answered_at IS NULL AND (deadline IS NULL OR deadline > now()) AND NOT EXISTS (
              SELECT FROM long_executions l
              WHERE l.project = a.project AND l.execution_id = a.execution_id AND l.record IS NOT NULL)))
-         ORDER BY asked_at, approval_id LIMIT $4`,
+         ORDER BY asked_at, execution_id, turn, index LIMIT $4`,
         [project, all, executionId ?? null, limit],
       );
       return rows.map(toApproval);

@@ -58,7 +58,7 @@ export async function runBatch({ library, cache }: Workplace, job: RunJob): Prom
     const effects = new PureEffects(itemContext(payload, item.recorded), models, load, cache);
     const input = { payload: canonicalBytes(payload), features };
     const driven = await drive({ ...agent, input, seed: item.seed, capabilities, effects, validateOutput });
-    const record = item.recorded !== undefined && effects.unrecorded ? unscorable(driven) : driven;
+    const record = job.onlyRecorded === true && effects.unrecorded ? unscorable(driven) : driven;
     const wanted = job.want === 'payload' ? { payload } : {};
     results.push({ key: item.key, record, recordHash: recordHash(record), features, ...wanted });
   }
