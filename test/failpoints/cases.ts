@@ -21,6 +21,16 @@ export function drawKill(seed: string, n: number, hits: Readonly<Record<string, 
   return { name, occurrence: 1 + stream(seed, n, attempt, 'kills/occurrence').integer(hits[name]!) };
 }
 
+/** So many kills of one run, each at another place or time: one that is there twice would find nobody the second time. */
+export function drawKills(seed: string, count: number, hits: Readonly<Record<string, number>>): Kill[] {
+  const kills = new Map<string, Kill>();
+  for (let n = 0; kills.size < count; n++) {
+    const kill = drawKill(seed, n, hits);
+    kills.set(`${kill.name}:${kill.occurrence}`, kill);
+  }
+  return [...kills.values()];
+}
+
 /** The n-th kill of a seed, carried out. */
 export async function runKill(
   options: Pick<LoopOptions, 'stack' | 'workers'>,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { runLongLife, type LongLife } from '../helpers/long-life.ts';
 import { testStack } from '../helpers/stack.ts';
-import { drawKill } from './cases.ts';
+import { drawKills } from './cases.ts';
 
 const CALLS = 450;
 const KILLS = 3;
@@ -27,7 +27,7 @@ describe('failpoints: an agent outlives its workers (npm run proof -- long-life:
   });
 
   it('comes to the same, byte for byte, where workers die at failpoints', async () => {
-    const kills = Array.from({ length: KILLS }, (_, n) => drawKill('long-life', n, undisturbed.hits));
+    const kills = drawKills('long-life', KILLS, undisturbed.hits);
     const run = await runLongLife({ stack: await testStack(), calls: CALLS, kills });
     assert.equal(run.killed, KILLS, `died at ${JSON.stringify(kills)}`);
     assert.deepEqual(

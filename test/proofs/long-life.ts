@@ -1,5 +1,5 @@
 import type { Proof } from '../../bench/harness/types.ts';
-import { drawKill } from '../failpoints/cases.ts';
+import { drawKills } from '../failpoints/cases.ts';
 import { mochaHooks } from '../helpers/hooks.ts';
 import { runLongLife, type LongLife } from '../helpers/long-life.ts';
 import { startTestStack } from '../helpers/stack.ts';
@@ -20,7 +20,7 @@ export const proof: Proof = {
     try {
       const options = { stack, calls: CALLS, limitMs: LIMIT_MS, log };
       const undisturbed = await runLongLife(options);
-      const kills = Array.from({ length: count }, (_, n) => drawKill(seed, n, undisturbed.hits));
+      const kills = drawKills(seed, count, undisturbed.hits);
       const killed = await runLongLife({ ...options, kills });
       const checks: [string, boolean][] = [
         ...costs('undisturbed', undisturbed),
