@@ -86,7 +86,9 @@ async function runAgain(deps: VerifyDeps, taskType: string, tasks: readonly Task
   const rows = [];
   for (const [version, group] of byVersion) {
     const type = await deps.stores.taskTypes.require<TaskType>(deps.project, taskType, version);
-    rows.push(...(await runTasks(deps, deps.project, type, group, deps.signal === undefined ? {} : { signal: deps.signal })));
+    rows.push(
+      ...(await runTasks(deps, deps.project, type, group, deps.signal === undefined ? {} : { signal: deps.signal })),
+    );
   }
   return rows;
 }
