@@ -7,6 +7,8 @@ import { workflowId } from '../../src/contracts/names.ts';
 import { sha256Hex } from '../../src/core/canonical/canonical.ts';
 import { parseTaskType } from '../../src/core/validation/task-type.ts';
 import { createDispatcher } from '../../src/gateway/dispatcher.ts';
+import { createLendingFabric } from '../../src/fabric/lending.ts';
+import { checkExecutions } from '../../src/verify/stream.ts';
 import type { ExecutionView } from '../../src/workflows/execution.ts';
 import { calls } from '../agents/tools/counting.ts';
 import { visitors } from '../agents/tools/gate.ts';
@@ -368,6 +370,26 @@ describe('executionWorkflow', function () {
     assert.equal(calls.length - before, 3, 'a shadow does not act');
     const rows = await executions.forTask(project, alone!.taskId);
     assert.equal(rows.find(({ role }) => role === 'shadow')?.reason?.code, 'unrecorded-effect');
+  });
+
+  it('is derived again from what was recorded: the same executions, to the last byte', async () => {
+    const { stores } = platform;
+    const { fabric, lendBlobs } = createLendingFabric({
+      poolSize: 1,
+      resolve: (sha256) => stores.artifacts.get({ sha256 }),
+    });
+    try {
+      const { project, taskType } = scene;
+      const { signal } = new AbortController();
+      const upto = await stores.tasks.nextOrdinal(project, taskType);
+      const before = calls.length;
+      const check = await checkExecutions({ stores, fabric, lendBlobs, project, signal }, { taskType, upto });
+      assert.deepEqual(check.differences, []);
+      assert.ok(check.count > 5, `${check.count} executions`);
+      assert.equal(calls.length, before, 'nothing acts again');
+    } finally {
+      fabric.close();
+    }
   });
 
   it('runs the tasks of a batch that go turn by turn, and hands its history over when that is long', async () => {
