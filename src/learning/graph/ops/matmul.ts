@@ -1,0 +1,116 @@
+import { DataType } from '../../onnx/types.ts';
+import { CONTRIB, type Graph, type Tensor } from '../graph.ts';
+import { broadcast, lastOf } from '../shapes.ts';
+import { asMatrix } from './shape.ts';
+
+interface Transposed {
+  readonly a?: boolean;
+  readonly b?: boolean;
+}
+
+/**
+ * Matrix product over the last two axes. The axes before broadcast, but where a gradient flows they are equal, or `b` is a matrix.
+ * `transposed` reads an operand's last two axes the other way round, without a copy of it.
+ */
+export function matmul(graph: Graph, a: Tensor, b: Tensor, transposed: Transposed = {}): Tensor {
+  const y = product(graph, a, b, transposed);
+  graph.record([y], ([dy]) => {
+    if (a.differentiable) {
+      const da = transposed.a
+        ? product(graph, b, dy!, { a: transposed.b === true, b: true })
+        : product(graph, dy!, b, { b: transposed.b !== true });
+      graph.accumulate(a, da);
+    }
+    if (b.differentiable) {
+      if (transposed.a) throw new RangeError('no gradient flows to the second operand of a transposed first one');
+      const shared = b.shape.length === 2;
+      const left = shared ? asMatrix(graph, a) : a;
+      const right = shared ? asMatrix(graph, dy!) : dy!;
+      const db = transposed.b ? product(graph, right, left, { a: true }) : product(graph, left, right, { a: true });
+      graph.accumulate(b, db);
+    }
+  });
+  return y;
+}
+
+function product(graph: Graph, a: Tensor, b: Tensor, transposed: Transposed): Tensor {
+  const [rows, innerA] = transposed.a ? [a.shape.at(-1)!, a.shape.at(-2)!] : [a.shape.at(-2)!, a.shape.at(-1)!];
+  const [innerB, columns] = transposed.b ? [b.shape.at(-1)!, b.shape.at(-2)!] : [b.shape.at(-2)!, b.shape.at(-1)!];
+  if (innerA !== innerB) throw new RangeError(`[${a.shape}] and [${b.shape}] have no product`);
+  const shape = [...broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2)), rows, columns];
+  if (!transposed.a && !transposed.b) return graph.node('MatMul', [a, b], shape);
+  if (graph.float === DataType.FLOAT) {
+    const attributes = { transA: transposed.a ? 1 : 0, transB: transposed.b ? 1 : 0 };
+    return graph.node('FusedMatMul', [a, b], shape, { attributes, domain: CONTRIB });
+  }
+  return graph.node('MatMul', [transposed.a ? turned(graph, a) : a, transposed.b ? turned(graph, b) : b], shape);
+}
+
+function turned(graph: Graph, a: Tensor): Tensor {
+  const rank = a.shape.length;
+  const perm = [...Array.from({ length: rank - 2 }, (_, axis) => axis), rank - 1, rank - 2];
+  return graph.node('Transpose', [a], [...a.shape.slice(0, -2), a.shape.at(-1)!, a.shape.at(-2)!], {
+    attributes: { perm },
+  });
+}
+
+/** A frozen matrix in 4-bit blocks: element = scale · code + minimum, of its block of `blockSize` columns. */
+export interface Blocks4Tensors {
+  readonly rows: number;
+  readonly columns: number;
+  readonly blockSize: number;
+  /** UINT8 [rows, blocks, blockSize / 2], the first code in the low half. */
+  readonly packed: Tensor;
+  /** The same bytes as UINT4 [rows, blocks, blockSize]: for the reverse pass. */
+  readonly codes: Tensor;
+  /** [rows, blocks] */
+  readonly scales: Tensor;
+  /** [rows, blocks, 1] */
+  readonly columnScales: Tensor;
+  readonly columnMinima: Tensor;
+  /** minimum + 8 · scale, [blocks, rows]: what the runtime's kernel, whose codes are about 8, leaves out. */
+  readonly corrections: Tensor;
+}
+
+/**
+ * x · Wᵀ for a frozen W in 4-bit blocks (QLoRA, Dettmers et al. 2023). Forward by the runtime's kernel, which knows no minima:
+ * W = scale (code − 8) + (minimum + 8 scale), and the second part is a product with the sums of x over each block. Backward the
+ * matrix is unpacked for the product and forgotten.
+ */
+export function quantizedMatmul(graph: Graph, x: Tensor, w: Blocks4Tensors, accuracy?: 4): Tensor {
+  const { rows, columns, blockSize } = w;
+  if (lastOf(x.shape) !== columns) throw new RangeError(`[${x.shape}] and [${rows}, ${columns}]ᵀ have no product`);
+  const blocks = columns / blockSize;
+  const outer = x.shape.slice(0, -1);
+  const shape = [...outer, rows];
+  const near = graph.node('MatMulNBits', [x, w.packed, w.scales], shape, {
+    attributes: {
+      ...{ K: columns, N: rows, bits: 4, block_size: blockSize },
+      ...(accuracy === undefined ? {} : { accuracy_level: accuracy }),
+    },
+    domain: CONTRIB,
+  });
+  const inBlocks = graph.node(
+    'Reshape',
+    [x, graph.integers([...outer.map(() => 0), blocks, blockSize])],
+    [...outer, blocks, blockSize],
+  );
+  const sums = graph.node('ReduceSum', [inBlocks, graph.integers([outer.length + 1])], [...outer, blocks], {
+    attributes: { keepdims: 0 },
+  });
+  const y = graph.node('Add', [near, graph.node('MatMul', [sums, w.corrections], shape)], shape);
+  graph.record([y], ([dy]) => graph.accumulate(x, product(graph, dy!, unpacked(graph, w), {})));
+  return y;
+}
+
+/** The matrix itself, [rows, columns]. */
+export function unpacked(graph: Graph, w: Blocks4Tensors): Tensor {
+  const { rows, columns, blockSize } = w;
+  const shape = [rows, columns / blockSize, blockSize];
+  const scaled = graph.node('DequantizeLinear', [w.codes, w.columnScales], shape, {
+    type: graph.float,
+    attributes: { axis: 2, block_size: blockSize },
+  });
+  const whole = graph.node('Add', [scaled, w.columnMinima], shape);
+  return graph.node('Reshape', [whole, graph.integers([rows, columns])], [rows, columns]);
+}
