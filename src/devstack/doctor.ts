@@ -5,7 +5,7 @@ import type { Config } from '../config/config.ts';
 import { temporalConnection } from '../config/temporal.ts';
 import { SETTINGS } from '../config/settings.ts';
 import { goVersion } from './go-build.ts';
-import { lockHolder } from './lock.ts';
+import { lockHolder } from '../machine/lock.ts';
 import { isFree } from './ports.ts';
 import { closedFolder, postgresBinaries, serverUser } from './postgres-binary.ts';
 import { dataDirectory, whyNot } from './postgres-server.ts';

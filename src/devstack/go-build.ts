@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { ChimeraError } from '../contracts/errors.ts';
-import { tryLock } from './lock.ts';
+import { tryLock } from '../machine/lock.ts';
 
 const TOOLS = fileURLToPath(new URL('../../tools/', import.meta.url));
 

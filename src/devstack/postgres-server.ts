@@ -7,7 +7,7 @@ import pg from 'pg';
 import { ChimeraError } from '../contracts/errors.ts';
 import { ManagedProcess, type Launch } from './managed-process.ts';
 import { closedFolder, type PostgresBinaries, type ServerUser } from './postgres-binary.ts';
-import { commandLine, endProcess, isAlive, waitUntil } from './processes.ts';
+import { commandLine, endProcess, isAlive, waitUntil } from '../machine/processes.ts';
 import type { Reaper } from './reaper.ts';
 
 const SUPERUSER = 'chimera';

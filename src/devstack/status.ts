@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ChimeraError } from '../contracts/errors.ts';
-import { endProcess, isSame, type ProcessId } from './processes.ts';
+import { endProcess, isSame, type ProcessId } from '../machine/processes.ts';
 import type { PartName } from './progress.ts';
 
 export interface PartStatus {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { SEARCH_ATTRIBUTES } from '../contracts/names.ts';
 import { ManagedProcess, type Launch } from './managed-process.ts';
 import { isListening } from './ports.ts';
-import { commandLine, endProcess } from './processes.ts';
+import { commandLine, endProcess } from '../machine/processes.ts';
 import type { Reaper } from './reaper.ts';
 
 export interface TemporalServerOptions {

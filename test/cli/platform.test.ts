@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { startPlatform, type Platform, type PlatformProgress } from '../../src/cli/platform.ts';
 import { apiKeyFile } from '../../src/cli/session.ts';
 import { ChimeraClient } from '../../src/client/index.ts';
-import { isAlive } from '../../src/devstack/processes.ts';
+import { isAlive } from '../../src/machine/processes.ts';
 import { status } from '../../src/devstack/status.ts';
 import { testConfig, testHome } from '../helpers/stack.ts';
 import { run } from './run.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startWorkers, type WorkerGroup, type WorkerGroupOptions } from '../../src/cli/worker-group.ts';
 import { isChimeraError } from '../../src/contracts/errors.ts';
-import { isAlive } from '../../src/devstack/processes.ts';
+import { isAlive } from '../../src/machine/processes.ts';
 
 describe('cli: worker processes', () => {
   let folder: string;

@@ -5,10 +5,10 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { doctor } from '../../src/devstack/doctor.ts';
-import { lockHolder, tryLock } from '../../src/devstack/lock.ts';
+import { lockHolder, tryLock } from '../../src/machine/lock.ts';
 import { freePort, isFree, isListening, pickPort } from '../../src/devstack/ports.ts';
 import { closedFolder, reachableBinaries } from '../../src/devstack/postgres-binary.ts';
-import { endProcess, identify, isAlive, isSame } from '../../src/devstack/processes.ts';
+import { endProcess, identify, isAlive, isSame } from '../../src/machine/processes.ts';
 import { testConfig } from '../helpers/stack.ts';
 
 describe('what the stack knows of the machine', () => {

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { isChimeraError } from '../../src/contracts/errors.ts';
-import { commandLine, isAlive, waitUntil } from '../../src/devstack/processes.ts';
+import { commandLine, isAlive, waitUntil } from '../../src/machine/processes.ts';
 import type { Progress } from '../../src/devstack/progress.ts';
 import { startStack, type Stack } from '../../src/devstack/stack.ts';
 import { readState, status, stopRunning } from '../../src/devstack/status.ts';

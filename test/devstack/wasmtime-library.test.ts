@@ -13,10 +13,9 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { isChimeraError } from '../../src/contracts/errors.ts';
-import { unzip } from '../../src/devstack/unzip.ts';
 import { fetchWasmtime, type FetchOptions } from '../../src/devstack/wasmtime-library.ts';
 import { wasmtimeBuild, wasmtimePath, type WasmtimeBuild } from '../../src/fabric/wasmtime/release.ts';
-import { zip } from './zip.ts';
+import { zip } from '../machine/zip.ts';
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 const LIBRARY = Buffer.from('a library, as far as its hash says. '.repeat(100));
@@ -59,7 +58,7 @@ describe('the wasmtime library', () => {
     bin = join(folder, 'path');
     mkdirSync(bin);
     path = wasmtimePath(folder);
-    options = { cacheDir: folder, pathVariable: bin, build: BUILD, onLine: () => {} };
+    options = { cacheDir: folder, env: { PATH: bin }, build: BUILD, onLine: () => {} };
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
@@ -105,15 +104,5 @@ describe('the wasmtime library', () => {
       assert.match(wheelSha256 + librarySha256, /^[0-9a-f]{128}$/);
     }
     assert.equal(wasmtimeBuild('linux', 's390x'), undefined);
-  });
-});
-
-describe('unzip', () => {
-  it('gives one file, deflated or stored, and says what is wrong with an archive', () => {
-    const files = { a: Buffer.from('first'), 'b/c': Buffer.from('second'.repeat(50)) };
-    for (const stored of [true, false]) assert.deepEqual(unzip(zip(files, stored), 'b/c'), files['b/c']);
-    assert.throws(() => unzip(zip(files), 'c'), /the archive has no c/);
-    assert.throws(() => unzip(Buffer.from('PK'), 'a'), /not a zip archive/);
-    assert.throws(() => unzip(zip(files).subarray(0, -1), 'a'), /not a zip archive/);
   });
 });

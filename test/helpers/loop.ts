@@ -12,7 +12,7 @@ import { ChimeraClient } from '../../src/client/index.ts';
 import { isChimeraError } from '../../src/contracts/errors.ts';
 import { DEFAULT_PROJECT as PROJECT } from '../../src/contracts/names.ts';
 import { freePort } from '../../src/devstack/ports.ts';
-import { isAlive, waitUntil } from '../../src/devstack/processes.ts';
+import { isAlive, waitUntil } from '../../src/machine/processes.ts';
 import { applyManifest } from '../../src/manifest/apply.ts';
 import { loadManifest } from '../../src/manifest/manifest.ts';
 import { openArtifacts } from '../../src/stores/artifacts/open.ts';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { loadConfig, type Config } from '../../src/config/config.ts';
 import { dropDatabase, ensureDatabase } from '../../src/devstack/postgres-server.ts';
-import { isAlive } from '../../src/devstack/processes.ts';
+import { isAlive } from '../../src/machine/processes.ts';
 import { startStack, type Stack, type StackOptions } from '../../src/devstack/stack.ts';
 import { stopAtEnd } from './hooks.ts';
 
