@@ -1,7 +1,7 @@
 import type { WorkflowHandle } from '@temporalio/client';
 import type { ExampleItem } from '../../src/cli/demo/example.ts';
 import type { Platform } from '../../src/cli/platform.ts';
-import type { TaskResult } from '../../src/activities/execution.ts';
+import type { TaskResult } from '../../src/activities/task-outcome.ts';
 import type { TaskRecord } from '../../src/contracts/records.ts';
 import { routingOf } from '../../src/core/rollout/routing.ts';
 import { createStarter } from '../../src/gateway/starter.ts';

@@ -1,25 +1,14 @@
 import { ChimeraError, isChimeraError } from '../contracts/errors.ts';
 import { runsInTurns } from '../contracts/executions.ts';
 import { failpoint } from '../contracts/failpoint.ts';
-import type { ExecutionRow, JsonValue, TaskRecord, TaskState } from '../contracts/records.ts';
+import type { ExecutionRow, TaskRecord, TaskState } from '../contracts/records.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
 import { isSandboxFault } from './circuits.ts';
 import type { ActivityDeps } from './deps.ts';
 import { heartbeating } from './heartbeat.ts';
-import { agentRef, runTasks } from './runs.ts';
+import { agentsOf, runTasks, type RunTasksOptions } from './runs.ts';
 import { openServed } from './turn-opening.ts';
-import { requireTask } from './turn-spawn.ts';
-
-export interface TaskResult {
-  taskId: string;
-  ordinal: number;
-  status: 'completed' | 'failed';
-  output?: JsonValue;
-  reason?: { code: string; message: string };
-  agentVersion: string;
-  fuel: number;
-  modelCalls: number;
-}
+import { requireTask, taskResult, untilDone, type TaskResult } from './task-outcome.ts';
 
 /** Instead of a result: the served version goes turn by turn, in `executionWorkflow`. */
 export interface TurnsAhead {
@@ -39,6 +28,8 @@ export interface ShardResult {
 export interface ExecutionActivities {
   /** Runs an accepted task with every version of its routing and stores the executions. Running it again changes nothing. */
   executeTask(input: { project: string; taskId: string }): Promise<TaskResult | TurnsAhead>;
+  /** Waits for a task that somebody else runs. `CHIMERA_TASK_FAILED` where it becomes a dead letter. */
+  awaitTask(input: { project: string; taskId: string }): Promise<TaskResult>;
   /** Runs the other version of a task whose served one went turn by turn: on the effects that were recorded then. */
   executeShadow(input: { project: string; taskId: string }): Promise<void>;
   /**
@@ -84,11 +75,16 @@ export function createExecutionActivities(deps: ActivityDeps): ExecutionActiviti
   }
 
   /** A chunk that brought its sandbox down, task by task: only the culprit becomes a dead letter. */
-  async function runAlone(project: string, type: TaskType, tasks: TaskRecord[], signal: AbortSignal): Promise<void> {
+  async function runAlone(
+    project: string,
+    type: TaskType,
+    tasks: TaskRecord[],
+    options: RunTasksOptions,
+  ): Promise<void> {
     for (const task of tasks) {
       for (let attempt = 1; ; attempt++) {
         try {
-          await store(project, type, await runTasks(deps, project, type, [task], { signal }));
+          await store(project, type, await runTasks(deps, project, type, [task], options));
           break;
         } catch (error) {
           const open = isChimeraError(error, 'CHIMERA_CIRCUIT_OPEN');
@@ -107,20 +103,20 @@ export function createExecutionActivities(deps: ActivityDeps): ExecutionActiviti
     project: string,
     type: TaskType,
     tasks: TaskRecord[],
-    signal: AbortSignal,
+    options: RunTasksOptions,
     note: (stored: number) => void,
   ): Promise<void> {
     let storing = Promise.resolve();
     try {
       for (let start = 0; start < tasks.length; start += CHUNK) {
-        signal.throwIfAborted();
+        options.signal?.throwIfAborted();
         const chunk = tasks.slice(start, start + CHUNK);
-        const rows = await runTasks(deps, project, type, chunk, { signal }).catch((error: unknown) => {
+        const rows = await runTasks(deps, project, type, chunk, options).catch((error: unknown) => {
           if (isSandboxFault(error) || isChimeraError(error, 'CHIMERA_CIRCUIT_OPEN')) return undefined;
           throw error;
         });
         await storing;
-        const done = rows === undefined ? runAlone(project, type, chunk, signal) : store(project, type, rows);
+        const done = rows === undefined ? runAlone(project, type, chunk, options) : store(project, type, rows);
         storing = done.then(() => note(chunk.length));
         // Heard when the next chunk has run; a rejection must not go unhandled until then.
         storing.catch(() => undefined);
@@ -134,26 +130,23 @@ export function createExecutionActivities(deps: ActivityDeps): ExecutionActiviti
     async executeTask({ project, taskId }) {
       const task = await requireTask(stores, project, taskId);
       const type = await stores.taskTypes.require<TaskType>(project, task.taskType, task.taskTypeVersion);
-      const long = await openServed(deps, project, type, task);
+      const agents = await agentsOf(deps, project, [task]);
+      const { manifest } = agents.get(task.routing.served)!;
+      const long = runsInTurns(manifest) ? await openServed(deps, project, type, task) : undefined;
       if (long !== undefined) {
         await stores.tasks.setState(project, taskId, 'running');
         return { status: 'turns-ahead', executionId: long.executionId, shadow: task.routing.shadow !== undefined };
       }
-      const rows = await runTasks(deps, project, type, [task]);
+      const rows = await runTasks(deps, project, type, [task], { agents });
       await stores.executions.putMany(project, type.name, rows);
       failpoint('execution.stored');
-      const served = rows.find((row) => row.role === 'served')!;
-      const { status, output, reason, agentVersion, fuel, modelCalls } = served;
-      return {
-        taskId,
-        ordinal: task.ordinal,
-        status,
-        ...(output === undefined ? {} : { output }),
-        ...(reason === undefined ? {} : { reason }),
-        agentVersion,
-        fuel,
-        modelCalls,
-      };
+      return taskResult(rows.find((row) => row.role === 'served')!);
+    },
+
+    async awaitTask({ project, taskId }) {
+      const served = await heartbeating((signal) => untilDone(stores, project, taskId, signal));
+      if (served !== undefined) return taskResult(served);
+      throw new ChimeraError('CHIMERA_TASK_FAILED', { task: taskId, why: 'it is a dead letter' });
     },
 
     async executeShadow({ project, taskId }) {
@@ -165,28 +158,20 @@ export function createExecutionActivities(deps: ActivityDeps): ExecutionActiviti
     async executeShard({ project, batchId, taskType, from, to }) {
       return heartbeating(async (signal, note) => {
         const missing = await stores.executions.missing(project, taskType, from, to, { batchId });
-        const inTurns = await versionsInTurns(deps, project, missing);
-        const tasks = missing.filter(({ routing }) => !inTurns.has(routing.served));
-        const ahead = missing.filter(({ routing }) => inTurns.has(routing.served)).map(({ taskId }) => taskId);
+        const agents = await agentsOf(deps, project, missing);
+        const inTurns = ({ routing }: TaskRecord): boolean => runsInTurns(agents.get(routing.served)!.manifest);
+        const tasks = missing.filter((task) => !inTurns(task));
+        const ahead = missing.filter(inTurns).map(({ taskId }) => taskId);
         let stored = 0;
         for (const [version, group] of Map.groupBy(tasks, (task) => task.taskTypeVersion)) {
           const type = await stores.taskTypes.require<TaskType>(project, taskType, version);
-          await runAll(project, type, group, signal, (more) => note({ stored: (stored += more), of: tasks.length }));
+          await runAll(project, type, group, { signal, agents }, (more) =>
+            note({ stored: (stored += more), of: tasks.length }),
+          );
         }
         const result = await shardResult(project, taskType, { batchId, from, to });
         return ahead.length === 0 ? result : { ...result, ahead };
       });
     },
   };
-}
-
-/** Those of the versions that serve these tasks that go turn by turn. */
-async function versionsInTurns(
-  deps: ActivityDeps,
-  project: string,
-  tasks: readonly TaskRecord[],
-): Promise<ReadonlySet<string>> {
-  const versions = [...new Set(tasks.map(({ routing }) => routing.served))];
-  const refs = await Promise.all(versions.map((version) => agentRef(deps, project, version)));
-  return new Set(versions.filter((_, i) => runsInTurns(refs[i]!.manifest)));
 }

@@ -26,8 +26,27 @@ export async function agentRef(
   return { sha256: module.sha256, manifest };
 }
 
+/** Agent versions by their IDs. */
+export type Agents = ReadonlyMap<string, AgentRef>;
+
+/** Every version that the routing of these tasks names. */
+export async function agentsOf(
+  deps: Pick<ActivityDeps, 'stores'>,
+  project: string,
+  tasks: readonly TaskRecord[],
+): Promise<Agents> {
+  const named = tasks.flatMap(({ routing: { served, shadow } }) =>
+    shadow === undefined ? [served] : [served, shadow],
+  );
+  const versions = [...new Set(named)];
+  const refs = await Promise.all(versions.map((version) => agentRef(deps, project, version)));
+  return new Map(versions.map((version, i) => [version, refs[i]!]));
+}
+
 export interface RunTasksOptions {
   readonly signal?: AbortSignal;
+  /** Those of the tasks, where somebody has read them already. */
+  readonly agents?: Agents;
   /** Only versions of this role run. */
   readonly only?: ExecutionRole;
 }
@@ -42,8 +61,9 @@ export async function runTasks(
   project: string,
   type: TaskType,
   tasks: readonly TaskRecord[],
-  { signal, only }: RunTasksOptions = {},
+  { signal, only, agents }: RunTasksOptions = {},
 ): Promise<ExecutionRow[]> {
+  const refs = agents ?? (await agentsOf(deps, project, tasks));
   const runs = tasks.flatMap((task) => {
     const { served, shadow } = task.routing;
     const own = { task, version: served, role: 'served' as ExecutionRole };
@@ -53,7 +73,7 @@ export async function runTasks(
   const groups = [...Map.groupBy(runs, (run) => run.version)];
   const rows = await Promise.all(
     groups.map(async ([version, group]) => {
-      const agent = await agentRef(deps, project, version);
+      const agent = refs.get(version)!;
       const recorded = runsInTurns(agent.manifest)
         ? await recordedEffects(
             deps,

@@ -37,6 +37,13 @@ export interface TurnOfEffects {
 /** What became of an effect: recorded, or it is the workflow's to perform. */
 export type Performed = { readonly effect: NewEffect } | { readonly wait: Wait };
 
+/** Who answered an effect, and what it cost. */
+export interface AnsweredBy {
+  readonly answeredBy: string;
+  readonly cost?: number;
+  readonly tokens?: number;
+}
+
 type Deps = Pick<ActivityDeps, 'stores' | 'world'>;
 
 const decoder = new TextDecoder();
@@ -47,7 +54,7 @@ export async function toRecord(
   turn: number,
   { index, kind, requestHash, request }: EffectRequest,
   { ok, body, scores }: EffectResult,
-  by: { answeredBy: string; cost?: number; tokens?: number },
+  by: AnsweredBy,
 ): Promise<NewEffect> {
   const stored = body.length <= INLINE_BYTES ? decoder.decode(body) : await stores.artifacts.put(body);
   const { answeredBy, cost = 0, tokens = 0 } = by;
@@ -55,8 +62,10 @@ export async function toRecord(
 }
 
 /** A recorded effect as its agent is told. */
-export async function toResult({ stores }: Pick<Deps, 'stores'>, effect: StoredEffect): Promise<EffectResult> {
-  const { ok, body, scores } = effect;
+export async function toResult(
+  { stores }: Pick<Deps, 'stores'>,
+  { ok, body, scores }: Pick<StoredEffect, 'ok' | 'body' | 'scores'>,
+): Promise<EffectResult> {
   const bytes = typeof body === 'string' ? new TextEncoder().encode(body) : await stores.artifacts.get(body);
   return { ok, body: bytes, scores: Float64Array.from(scores) };
 }
@@ -99,10 +108,9 @@ async function performOne(
   around: { spawns: Spawns; answered: ReadonlyMap<number, boolean>; equals: number },
 ): Promise<Performed> {
   const { turn } = asker;
-  const answered = async (
-    result: EffectResult,
-    by: { answeredBy: string; cost?: number; tokens?: number } = { answeredBy: 'host' },
-  ): Promise<Performed> => ({ effect: await toRecord(deps, turn, effect, result, by) });
+  const answered = async (result: EffectResult, by: AnsweredBy = { answeredBy: 'host' }): Promise<Performed> => ({
+    effect: await toRecord(deps, turn, effect, result, by),
+  });
   const reused = await fromParent(deps, asker, effect, around.equals);
   if (reused !== undefined) return { effect: reused };
   switch (effect.kind) {
@@ -156,7 +164,8 @@ async function useMemory({ stores }: Deps, { execution }: Asker, value: JsonValu
 const idempotencyKey = ({ execution, turn }: Asker, index: number): string =>
   `${execution.project}/${execution.executionId}/${turn}/${index}`;
 
-const resultOf = (answer: EffectAnswer): EffectResult =>
+/** What a tool or a host answered, as the agent is told. */
+export const resultOf = (answer: EffectAnswer): EffectResult =>
   answer.ok ? effectAnswer(answer.body) : effectError(answer.code, answer.message);
 
 async function callHttp({ world }: Deps, asker: Asker, { index, request }: EffectRequest): Promise<EffectResult> {
@@ -177,7 +186,7 @@ async function callTool(
   { world: { tools } }: Deps,
   asker: Asker,
   { index, request }: EffectRequest,
-  answered: (result: EffectResult, by?: { answeredBy: string; cost?: number; tokens?: number }) => Promise<Performed>,
+  answered: (result: EffectResult, by?: AnsweredBy) => Promise<Performed>,
 ): Promise<Performed> {
   const call = readRequestAs(toolRequest, request);
   if ('ok' in call) return answered(call);
@@ -217,7 +226,7 @@ async function ask(
   { stores }: Deps,
   { execution, turn }: Asker,
   effect: EffectRequest,
-  answered: (result: EffectResult, by?: { answeredBy: string }) => Promise<Performed>,
+  answered: (result: EffectResult, by?: AnsweredBy) => Promise<Performed>,
 ): Promise<Performed> {
   const request = readRequestAs(askRequest, effect.request);
   if ('ok' in request) return answered(request);

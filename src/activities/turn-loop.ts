@@ -2,8 +2,9 @@ import { ChimeraError } from '../contracts/errors.ts';
 import type { LongExecution } from '../contracts/executions.ts';
 import { failpoint } from '../contracts/failpoint.ts';
 import type { JsonObject } from '../contracts/records.ts';
+import { hashOf } from '../core/canonical/canonical.ts';
 import { spentBudget } from '../core/execution/budget.ts';
-import { endedEarly, keptRecord, recordHash } from '../core/execution/driver.ts';
+import { endedEarly, keptRecord } from '../core/execution/driver.ts';
 import { effectError } from '../core/execution/results.ts';
 import type { EffectResult, ExecutionRecord, Resumption, Suspension } from '../core/execution/types.ts';
 import { PRICE_VERSION, type AgentRef, type PreparedInput, type TaskTypeRef } from '../fabric/index.ts';
@@ -37,7 +38,8 @@ export interface Slice {
 export type SliceEnd =
   | { readonly at: 'turn'; readonly turn: number; readonly fuel: number }
   | { readonly at: 'waits'; readonly turn: number; readonly fuel: number; readonly waits: readonly Wait[] }
-  | { readonly at: 'end'; readonly record: ExecutionRecord; readonly recordHash: string };
+  /** The record is stored. */
+  | { readonly at: 'end' };
 
 /**
  * Takes turns of a long execution. What an effect came to is recorded before the agent is told, and what is recorded is never
@@ -117,10 +119,7 @@ async function answer(run: Run, suspended: Suspension): Promise<Resumption | Sli
     // It was told to conclude and asks for more, or somebody has cancelled it.
     if (run.ending !== undefined) return conclude(run, endedEarly(checkpoint, run.ending, PRICE_VERSION));
     const performed = await perform(run, suspended, known);
-    await record(run, performed);
-    for (const one of performed) {
-      if ('effect' in one) known.set(one.effect.index, await toResult(deps, { ...one.effect, performedAt: '' }));
-    }
+    for (const effect of await record(run, turn, performed)) known.set(effect.index, await toResult(deps, effect));
     const waits = performed.flatMap((one) => ('wait' in one ? [one.wait] : []));
     if (waits.length > 0) {
       const { project, executionId } = subject.execution;
@@ -174,11 +173,16 @@ async function perform(
   );
 }
 
-async function record(run: Run, performed: readonly Performed[]): Promise<void> {
+/** Records what was performed; the answer is what holds: where another attempt was first, what that one has recorded. */
+async function record(
+  run: Run,
+  turn: number,
+  performed: readonly Performed[],
+): Promise<readonly Omit<StoredEffect, 'performedAt'>[]> {
   const { deps, subject, spent, ending } = run;
   const { project, executionId } = subject.execution;
   const effects = performed.flatMap((one): NewEffect[] => ('effect' in one ? [one.effect] : []));
-  if (effects.length === 0) return;
+  if (effects.length === 0) return effects;
   const wanted = await deps.stores.effects.record(project, executionId, effects, ending);
   run.ending ??= wanted.ending;
   run.paused = wanted.paused;
@@ -186,6 +190,10 @@ async function record(run: Run, performed: readonly Performed[]): Promise<void> 
     spent.money += cost;
     spent.tokens += tokens;
   }
+  if (wanted.recorded === effects.length) return effects;
+  const asked = new Set(effects.map(({ index }) => index));
+  const stored = await deps.stores.effects.from(project, executionId, turn);
+  return stored.filter((effect) => effect.turn === turn && asked.has(effect.index));
 }
 
 /** The record as it is kept: what an agent says after its budget was spent is a partial result, not a success. */
@@ -195,20 +203,15 @@ async function conclude(run: Run, concluded: ExecutionRecord): Promise<SliceEnd>
     ending === undefined || concluded.status === 'failed'
       ? concluded
       : { ...concluded, status: 'failed', reason: ending };
-  const hash = recordHash(record);
-  await finish(deps, subject, record, hash);
-  return { at: 'end', record, recordHash: hash };
+  await finish(deps, subject, record);
+  return { at: 'end' };
 }
 
-async function finish(
-  { stores }: Deps,
-  { execution }: Subject,
-  record: ExecutionRecord,
-  recordHash: string,
-): Promise<void> {
+async function finish({ stores }: Deps, { execution }: Subject, record: ExecutionRecord): Promise<void> {
   const { project, executionId, agentVersion, parent } = execution;
   const effects = (await stores.effects.totals(project, executionId)) as JsonObject;
   const kept = keptRecord(record);
+  const recordHash = hashOf(kept);
   const { status, fuel, turns, reason, transcript } = kept;
   await stores.longExecutions.finish(
     project,

@@ -1,5 +1,5 @@
 import { ChimeraError } from '../contracts/errors.ts';
-import { runsInTurns, servedExecutionId, type ExecutionConfig, type LongExecution } from '../contracts/executions.ts';
+import { servedExecutionId, type ExecutionConfig, type LongExecution } from '../contracts/executions.ts';
 import type { ExecutionFork } from '../contracts/inputs.ts';
 import type { JsonObject, TaskRecord } from '../contracts/records.ts';
 import { seedOf } from '../core/execution/driver.ts';
@@ -8,11 +8,12 @@ import type { TaskType } from '../core/validation/task-type.ts';
 import type { ActivityDeps } from './deps.ts';
 import { agentRef, fabricType } from './runs.ts';
 import type { Subject } from './turn-loop.ts';
-import { requireTask, spawnerOf } from './turn-spawn.ts';
+import { requireTask } from './task-outcome.ts';
+import { spawnerOf } from './turn-spawn.ts';
 
 /**
- * Opens the execution of a task by its served version, where that runs in turns; undefined where it does not, or where the
- * payload cannot even be prepared: then it fails like any other task.
+ * Opens the execution of a task by its served version, which runs in turns; undefined where the payload cannot even be
+ * prepared: then it fails like any other task.
  */
 export async function openServed(
   deps: ActivityDeps,
@@ -21,8 +22,6 @@ export async function openServed(
   task: TaskRecord,
 ): Promise<LongExecution | undefined> {
   const { served } = task.routing;
-  const { manifest } = await agentRef(deps, project, served);
-  if (!runsInTurns(manifest)) return undefined;
   const { taskId, taskType, ordinal } = task;
   const payload = task.payload as JsonObject;
   const [prepared] = await deps.fabric.prepare({ taskType: fabricType(type), payloads: [payload] });
@@ -50,10 +49,7 @@ export async function openFork(
 ): Promise<LongExecution> {
   const parent = await stores.longExecutions.require(project, fork.execution);
   const { manifest } = await stores.agents.require(project, fork.agentVersion ?? parent.agentVersion);
-  const planned = planFork(parent, fork, manifest);
-  const details = { parent: planned.parent, turn: fork.turn, agentVersion: planned.agentVersion };
-  const audit = { type: 'execution.forked', actor, subject: planned.executionId, details };
-  return stores.longExecutions.open(project, planned, audit);
+  return stores.longExecutions.fork(project, planFork(parent, fork, manifest), actor);
 }
 
 /** A long execution with all that its steps need. */

@@ -1,27 +1,17 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { ChimeraError } from '../contracts/errors.ts';
 import { failpoint } from '../contracts/failpoint.ts';
-import type { TaskRecord } from '../contracts/records.ts';
 import type { SpawnRequest } from '../core/execution/requests.ts';
 import type { Stores } from '../stores/index.ts';
 import { acceptOne } from './accept.ts';
+import { untilDone } from './task-outcome.ts';
 import { readPosition } from './turn-position.ts';
 import type { Answer } from './turn-types.ts';
-
-const LOOK_EVERY_MS = 200;
 
 const SPAWN_KEY = /^spawn\/(.+)\/\d+\/\d+$/;
 const spawnKey = (executionId: string, turn: number, index: number): string => `spawn/${executionId}/${turn}/${index}`;
 
 /** Which execution spawned the task of this key, if it tells the truth: anybody may make up a key. */
 export const spawnerOf = (key: string): string | undefined => SPAWN_KEY.exec(key)?.[1];
-
-/** @throws `CHIMERA_NOT_FOUND` */
-export async function requireTask(stores: Stores, project: string, taskId: string): Promise<TaskRecord> {
-  const task = await stores.tasks.get(project, taskId);
-  if (task === undefined) throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'task', name: taskId });
-  return task;
-}
 
 /** The accept row is the outbox here, too: the dispatcher runs the task like any other. */
 export async function runSpawned(
@@ -47,23 +37,11 @@ export async function runSpawned(
     return { index, of: 'failure', code: error.code, message: error.message };
   }
   failpoint('turns.spawned');
-  for (;;) {
-    const task = await requireTask(stores, project, taskId);
-    if (task.state === 'completed' || task.state === 'failed') {
-      const executions = await stores.executions.forTask(project, taskId);
-      const { status, output, reason } = executions.find(({ role }) => role === 'served')!;
-      if (status === 'completed')
-        return { index, of: 'spawn-task', ok: true, body: { taskId, output: output ?? null } };
-      return failedTask(index, taskId, reason?.message ?? 'no reason given');
-    }
-    if (task.state === 'dead') return failedTask(index, taskId, 'it is a dead letter');
-    await pause(LOOK_EVERY_MS, undefined, { signal });
+  const served = await untilDone(stores, project, taskId, signal);
+  if (served?.status === 'completed') {
+    return { index, of: 'spawn-task', ok: true, body: { taskId, output: served.output ?? null } };
   }
+  const why = served === undefined ? 'it is a dead letter' : (served.reason?.message ?? 'no reason given');
+  const failed = new ChimeraError('CHIMERA_TASK_FAILED', { task: taskId, why });
+  return { index, of: 'failure', code: failed.code, message: failed.message };
 }
-
-const failedTask = (index: number, taskId: string, why: string): Answer => ({
-  index,
-  of: 'failure',
-  code: 'CHIMERA_TASK_FAILED',
-  message: `task ${taskId} has failed: ${why}`,
-});

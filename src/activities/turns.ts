@@ -1,4 +1,3 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { ChimeraError, invalidInput } from '../contracts/errors.ts';
 import type { LongExecution } from '../contracts/executions.ts';
 import { failpoint } from '../contracts/failpoint.ts';
@@ -8,10 +7,10 @@ import { effectAnswer, effectError } from '../core/execution/results.ts';
 import type { EffectResult, KeptRecord } from '../core/execution/types.ts';
 import type { Ending } from '../stores/index.ts';
 import type { ActivityDeps } from './deps.ts';
-import type { TaskResult } from './execution.ts';
+import { taskResult, type TaskResult } from './task-outcome.ts';
 import { heartbeating } from './heartbeat.ts';
-import { tokensOf, toRecord } from './turn-effects.ts';
-import { takeTurns } from './turn-loop.ts';
+import { resultOf, tokensOf, toRecord, type AnsweredBy } from './turn-effects.ts';
+import { takeTurns, type Subject } from './turn-loop.ts';
 import { openFork, subjectOf } from './turn-opening.ts';
 import { readPosition } from './turn-position.ts';
 import { runSpawned } from './turn-spawn.ts';
@@ -20,8 +19,6 @@ import type { Answer, Wait } from './turn-types.ts';
 export interface OpenedExecution {
   executionId: string;
   taskType: string;
-  agentVersion: string;
-  ordinal: number;
   startedAt: string;
   wallMs?: number;
 }
@@ -44,8 +41,6 @@ export interface TurnActivities {
     turns: number;
     sliceMs: number;
   }): Promise<TurnsTaken>;
-  /** Waits until an execution that somebody else runs is done. */
-  awaitExecution(input: { project: string; executionId: string }): Promise<TaskResult>;
   notePause(input: { project: string; executionId: string; paused: boolean; by: string }): Promise<void>;
   /** From now on it ends at the next effect that nobody has recorded. */
   endExecution(input: { project: string; executionId: string; ending: Ending; by: string }): Promise<void>;
@@ -62,7 +57,6 @@ export interface TurnActivities {
 
 /** How long effects that are under way may go on when their activity is cancelled or its worker stops. */
 const PATIENCE_MS = 3_000;
-const LOOK_EVERY_MS = 200;
 
 export function createTurnActivities(deps: ActivityDeps): TurnActivities {
   const { stores } = deps;
@@ -78,9 +72,9 @@ export function createTurnActivities(deps: ActivityDeps): TurnActivities {
 
     async takeTurns({ project, executionId, answers, turns, sliceMs }) {
       const execution = await stores.longExecutions.require(project, executionId);
-      if (execution.record !== undefined) return ended(deps, execution);
-      await recordAnswers(deps, execution, answers);
       const subject = await subjectOf(deps, execution);
+      if (execution.record !== undefined) return ended(deps, subject);
+      await recordAnswers(deps, execution, answers);
       const end = await heartbeating(async (signal, note) => {
         const until = performance.now() + sliceMs;
         const impatient = new AbortController();
@@ -107,18 +101,8 @@ export function createTurnActivities(deps: ActivityDeps): TurnActivities {
         case 'waits':
           return { state: 'waiting', turn: end.turn, fuel: end.fuel, waits: [...end.waits] };
         case 'end':
-          return ended(deps, await stores.longExecutions.require(project, executionId));
+          return ended(deps, { ...subject, execution: await stores.longExecutions.require(project, executionId) });
       }
-    },
-
-    async awaitExecution({ project, executionId }) {
-      return heartbeating(async (signal) => {
-        for (;;) {
-          const execution = await stores.longExecutions.get(project, executionId);
-          if (execution?.record !== undefined) return (await ended(deps, execution)).result;
-          await pause(LOOK_EVERY_MS, undefined, { signal });
-        }
-      });
     },
 
     async notePause({ project, executionId, paused, by }) {
@@ -154,34 +138,28 @@ export function createTurnActivities(deps: ActivityDeps): TurnActivities {
 }
 
 function opened(execution: LongExecution): OpenedExecution {
-  const { executionId, taskType, agentVersion, ordinal, startedAt, config } = execution;
+  const { executionId, taskType, startedAt, config } = execution;
   const { wallMs } = config.budget;
-  return { executionId, taskType, agentVersion, ordinal, startedAt, ...(wallMs === undefined ? {} : { wallMs }) };
+  return { executionId, taskType, startedAt, ...(wallMs === undefined ? {} : { wallMs }) };
 }
 
 /** An execution that is done: its row among the executions of the stream, unless it is a fork, and what it came to. */
-async function ended(deps: ActivityDeps, execution: LongExecution): Promise<TurnsTaken & { state: 'ended' }> {
+async function ended(deps: ActivityDeps, { execution, prepared }: Subject): Promise<TurnsTaken> {
   const { project, taskId, taskType, ordinal, agentVersion, parent, recordHash } = execution;
   const record = execution.record as unknown as KeptRecord;
   const { status, output, reason, fuel, modelCalls, memoryBytes, turns } = record;
-  const verdict = {
-    status,
+  const row: ExecutionRow = {
+    ...{ taskId, ordinal, agentVersion, role: 'served', status, fuel, modelCalls, memoryBytes, turns },
     ...(output === undefined ? {} : { output }),
     ...(reason === undefined ? {} : { reason }),
+    recordHash: recordHash!,
+    features: [...prepared.features],
   };
   if (parent === undefined) {
-    const { prepared } = await subjectOf(deps, execution);
-    const row: ExecutionRow = {
-      ...{ taskId, ordinal, agentVersion, role: 'served', fuel, modelCalls, memoryBytes, turns },
-      ...verdict,
-      recordHash: recordHash!,
-      features: [...prepared.features],
-    };
     await deps.stores.executions.putMany(project, taskType, [row]);
     failpoint('turns.stored');
   }
-  const result: TaskResult = { taskId, ordinal, ...verdict, agentVersion, fuel, modelCalls };
-  return { state: 'ended', turn: turns, fuel, result };
+  return { state: 'ended', turn: turns, fuel, result: taskResult(row) };
 }
 
 async function recordAnswers(deps: ActivityDeps, execution: LongExecution, answers: readonly Answer[]): Promise<void> {
@@ -200,10 +178,7 @@ async function recordAnswers(deps: ActivityDeps, execution: LongExecution, answe
   await deps.stores.effects.record(project, executionId, effects);
 }
 
-function judged(
-  { world: { tools } }: ActivityDeps,
-  answer: Answer,
-): { result: EffectResult; answeredBy: string; cost?: number; tokens?: number } {
+function judged({ world: { tools } }: ActivityDeps, answer: Answer): AnsweredBy & { result: EffectResult } {
   switch (answer.of) {
     case 'sleep':
       return { result: effectAnswer({}), answeredBy: 'host' };
@@ -215,9 +190,8 @@ function judged(
     }
     case 'tool': {
       const accepted = tools.accept(answer.tool, answer.output);
-      const result = accepted.ok ? effectAnswer(accepted.body) : effectError(accepted.code, accepted.message);
       const cost = tools.get(answer.tool)?.price ?? 0;
-      return { result, answeredBy: answer.tool, cost, tokens: tokensOf(accepted) };
+      return { result: resultOf(accepted), answeredBy: answer.tool, cost, tokens: tokensOf(accepted) };
     }
   }
 }

@@ -22,7 +22,7 @@ export function createEffects(db: Database): EffectsRepository {
   return {
     async record(project, executionId, effects, ending) {
       const wanted = await db.transaction(async (tx) => {
-        await tx.execute(
+        const recorded = await tx.execute(
           `INSERT INTO effects (project, execution_id, turn, index, kind, request_hash, request, ok, body, artifact, scores,
              answered_by, cost, tokens)
            SELECT $1, $2, n.turn, n.index, n.kind, n.request_hash, n.request, n.ok, n.body, n.artifact,
@@ -60,11 +60,12 @@ export function createEffects(db: Database): EffectsRepository {
           'SELECT state, ending FROM long_executions WHERE project = $1 AND execution_id = $2 ORDER BY 1',
           [project, executionId],
         );
-        return only(rows);
+        return { ...only(rows), recorded };
       });
       failpoint('turns.recorded');
-      const paused = wanted.state === 'paused';
-      return wanted.ending === null ? { paused } : { paused, ending: JSON.parse(wanted.ending) as Ending };
+      const { recorded, state, ending: reason } = wanted;
+      const known = { recorded, paused: state === 'paused' };
+      return reason === null ? known : { ...known, ending: JSON.parse(reason) as Ending };
     },
 
     async from(project, executionId, from, limit) {

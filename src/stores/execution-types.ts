@@ -5,6 +5,7 @@ import type {
   LongExecutionState,
   PerformedEffect,
 } from '../contracts/executions.ts';
+import type { PlannedFork } from '../core/execution/fork.ts';
 import type { ArtifactRef, AuditEvent, EffectKind, JsonObject, JsonValue } from '../contracts/records.ts';
 
 /** Why an execution has to end before its agent says so. */
@@ -33,7 +34,9 @@ export type NewLongExecution = Pick<
 
 export interface LongExecutionsRepository {
   /** The same id again is the same execution; of another agent, task or parent `CHIMERA_CONFLICT`. */
-  open(project: string, execution: NewLongExecution, audit?: AuditEvent): Promise<LongExecution>;
+  open(project: string, execution: NewLongExecution): Promise<LongExecution>;
+  /** Like {@link open}, and who has asked for it is audited. */
+  fork(project: string, fork: PlannedFork, actor: string): Promise<LongExecution>;
   get(project: string, executionId: string): Promise<LongExecution | undefined>;
   /** @throws `CHIMERA_NOT_FOUND` */
   require(project: string, executionId: string): Promise<LongExecution>;
@@ -64,6 +67,8 @@ export interface LongExecutionsRepository {
 
 /** What others want of an execution. */
 export interface Wanted {
+  /** How many of the effects were not recorded before. */
+  readonly recorded: number;
   readonly paused: boolean;
   readonly ending?: Ending;
 }

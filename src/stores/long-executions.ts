@@ -1,11 +1,11 @@
 import { ChimeraError } from '../contracts/errors.ts';
 import { failpoint } from '../contracts/failpoint.ts';
 import type { ExecutionConfig, LongExecution } from '../contracts/executions.ts';
-import type { JsonObject } from '../contracts/records.ts';
+import type { AuditEvent, JsonObject } from '../contracts/records.ts';
 import { canonicalJson } from '../core/canonical/canonical.ts';
 import { appendAudit } from './audit.ts';
 import type { Database } from './database.ts';
-import type { Ending, LongExecutionsRepository } from './execution-types.ts';
+import type { Ending, LongExecutionsRepository, NewLongExecution } from './execution-types.ts';
 import { only, present } from './rows.ts';
 
 const COLUMNS = `project, execution_id AS "executionId", task_type AS "taskType", task_id AS "taskId", ordinal,
@@ -40,32 +40,39 @@ export function createLongExecutions(db: Database): LongExecutionsRepository {
     return found;
   }
 
+  async function open(project: string, e: NewLongExecution, audit?: AuditEvent): Promise<LongExecution> {
+    await db.transaction(async (tx) => {
+      const opened = await tx.execute(
+        `INSERT INTO long_executions (project, execution_id, task_type, task_id, ordinal, agent_version, parent, from_turn,
+           depth, config) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
+        [
+          ...[project, e.executionId, e.taskType, e.taskId, e.ordinal, e.agentVersion],
+          ...[e.parent ?? null, e.fromTurn ?? null, e.depth, canonicalJson(e.config)],
+        ],
+      );
+      if (opened > 0 && audit !== undefined) await appendAudit(tx, project, audit);
+    });
+    failpoint('turns.opened');
+    const stored = await require(project, e.executionId);
+    const same =
+      stored.agentVersion === e.agentVersion &&
+      stored.taskId === e.taskId &&
+      stored.parent === e.parent &&
+      stored.fromTurn === e.fromTurn &&
+      canonicalJson(stored.config) === canonicalJson(e.config);
+    if (!same) throw new ChimeraError('CHIMERA_CONFLICT', { what: `the execution ${e.executionId}` });
+    return stored;
+  }
+
   return {
     get,
     require,
+    open: (project, execution) => open(project, execution),
 
-    async open(project, e, audit) {
-      await db.transaction(async (tx) => {
-        const opened = await tx.execute(
-          `INSERT INTO long_executions (project, execution_id, task_type, task_id, ordinal, agent_version, parent, from_turn,
-             depth, config) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING`,
-          [
-            ...[project, e.executionId, e.taskType, e.taskId, e.ordinal, e.agentVersion],
-            ...[e.parent ?? null, e.fromTurn ?? null, e.depth, canonicalJson(e.config)],
-          ],
-        );
-        if (opened > 0 && audit !== undefined) await appendAudit(tx, project, audit);
-      });
-      failpoint('turns.opened');
-      const stored = await require(project, e.executionId);
-      const same =
-        stored.agentVersion === e.agentVersion &&
-        stored.taskId === e.taskId &&
-        stored.parent === e.parent &&
-        stored.fromTurn === e.fromTurn &&
-        canonicalJson(stored.config) === canonicalJson(e.config);
-      if (!same) throw new ChimeraError('CHIMERA_CONFLICT', { what: `the execution ${e.executionId}` });
-      return stored;
+    fork: (project, fork, actor) => {
+      const { parent, fromTurn, agentVersion, executionId } = fork;
+      const details = { parent, turn: fromTurn, agentVersion };
+      return open(project, fork, { type: 'execution.forked', actor, subject: executionId, details });
     },
 
     async list(project, { taskType, taskId, state, limit = 50 } = {}) {

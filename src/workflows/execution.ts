@@ -13,7 +13,7 @@ import {
 import { executionInput, type ExecutionInput } from '../contracts/inputs.ts';
 import { invalidInput } from '../contracts/errors.ts';
 import { QUERIES, SIGNALS, UPDATES, type AnswerToQuestion, type By } from '../contracts/messages.ts';
-import type { TaskResult } from '../activities/execution.ts';
+import type { TaskResult } from '../activities/task-outcome.ts';
 import type { OpenedExecution, TurnsTaken } from '../activities/turns.ts';
 import { activities } from './lib/activities.ts';
 import { defineWorkflow } from './lib/define.ts';
@@ -112,7 +112,8 @@ class Run {
       const taken = await this.#takeTurns();
       if (taken.state === 'ended') return this.#concluded(taken.result);
       if (taken.state === 'waiting') await this.#wait(taken);
-      if (taken.state === 'more' && workflowInfo().historyLength > this.#input.eventsPerRun) await this.#continue();
+      // A question may stay open for a year, and is looked at every hour.
+      if (workflowInfo().historyLength > this.#input.eventsPerRun && !this.#waits.underWay) await this.#continue();
     }
   }
 

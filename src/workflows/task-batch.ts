@@ -1,13 +1,12 @@
 import { continueAsNew, executeChild, isCancellation, workflowInfo } from '@temporalio/workflow';
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { taskBatchInput, type TaskBatchInput } from '../contracts/inputs.ts';
 import { workflowId } from '../contracts/names.ts';
-import { servedExecutionId } from '../contracts/executions.ts';
-import type { ShardResult, TaskResult } from '../activities/execution.ts';
+import type { ShardResult } from '../activities/execution.ts';
 import { activities } from './lib/activities.ts';
 import { defineWorkflow } from './lib/define.ts';
+import { onceForTask } from './lib/once.ts';
 import { createStory } from './lib/story.ts';
-import { io, shard, waiting } from './options.ts';
+import { io, shard } from './options.ts';
 import { taskWorkflow } from './task.ts';
 
 export interface BatchResult {
@@ -78,7 +77,10 @@ async function inTurns(project: string, taskIds: readonly string[]): Promise<{ e
     while (next < taskIds.length) {
       const taskId = taskIds[next++]!;
       try {
-        const { status } = await execute(project, taskId);
+        const id = workflowId.task(project, taskId);
+        const { status } = await onceForTask(project, taskId, () =>
+          executeChild(taskWorkflow, { workflowId: id, args: [{ project, taskId }] }),
+        );
         executed++;
         if (status === 'failed') failed++;
       } catch (error) {
@@ -89,16 +91,4 @@ async function inTurns(project: string, taskIds: readonly string[]): Promise<{ e
   };
   await Promise.all(Array.from({ length: LONG_AT_ONCE }, lane));
   return { executed, failed };
-}
-
-async function execute(project: string, taskId: string): Promise<TaskResult> {
-  try {
-    const id = workflowId.task(project, taskId);
-    return await executeChild(taskWorkflow, { workflowId: id, args: [{ project, taskId }] });
-  } catch (error) {
-    // Another run of this batch has begun it.
-    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    const executionId = servedExecutionId(taskId);
-    return activities(waiting('the execution')).awaitExecution({ project, executionId });
-  }
 }

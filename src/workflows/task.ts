@@ -1,20 +1,21 @@
 import { ApplicationFailure, ChildWorkflowCancellationType, executeChild, isCancellation } from '@temporalio/workflow';
-import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import { taskInput, type TaskInput } from '../contracts/inputs.ts';
 import { invalidInput } from '../contracts/errors.ts';
 import { workflowId } from '../contracts/names.ts';
-import type { TaskResult, TurnsAhead } from '../activities/execution.ts';
+import type { TurnsAhead } from '../activities/execution.ts';
+import type { TaskResult } from '../activities/task-outcome.ts';
 import { activities } from './lib/activities.ts';
 import { defineWorkflow } from './lib/define.ts';
 import { rootCause } from './lib/failures.ts';
+import { onceForTask } from './lib/once.ts';
 import { createStory, type Story } from './lib/story.ts';
 import { executionWorkflow } from './execution.ts';
-import { io, oneTask, waiting } from './options.ts';
+import { io, oneTask } from './options.ts';
 
 /**
  * One task, low latency: one activity validates, prepares, runs, scores and stores. An agent that asks the world for something
- * goes turn by turn, in a child. Started by the gateway and the
- * dispatcher with `taskId`, or from the Temporal UI with `{"taskType", "payload"}`, whose row the first activity writes.
+ * goes turn by turn, in a child. Started by the gateway and the dispatcher with `taskId`, or from the Temporal UI with
+ * `{"taskType", "payload"}`, whose row the first activity writes.
  * A task that no attempt can run becomes a dead letter with its reason.
  */
 export const taskWorkflow = defineWorkflow('taskWorkflow', 'run', taskInput, async (input): Promise<TaskResult> => {
@@ -37,24 +38,16 @@ export const taskWorkflow = defineWorkflow('taskWorkflow', 'run', taskInput, asy
 
 /** The served version goes turn by turn; another one then runs on what the world has answered to that. */
 async function inTurns(project: string, taskId: string, { executionId, shadow }: TurnsAhead): Promise<TaskResult> {
-  const result = await execute(project, executionId);
-  if (shadow) await activities(oneTask()).executeShadow({ project, taskId });
-  return result;
-}
-
-async function execute(project: string, executionId: string): Promise<TaskResult> {
-  try {
-    return await executeChild(executionWorkflow, {
+  const result = await onceForTask(project, taskId, () =>
+    executeChild(executionWorkflow, {
       workflowId: workflowId.execution(project, executionId),
       // A task that was cancelled or driven again must find its execution ended.
       cancellationType: ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
       args: [{ project, executionId }],
-    });
-  } catch (error) {
-    // Somebody else runs the same task: there is one execution all the same.
-    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
-    return activities(waiting('the execution')).awaitExecution({ project, executionId });
-  }
+    }),
+  );
+  if (shadow) await activities(oneTask()).executeShadow({ project, taskId });
+  return result;
 }
 
 function describeResult({ ordinal, status, reason, agentVersion }: TaskResult): string {

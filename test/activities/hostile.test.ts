@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mailTriage } from '../../examples/mail-triage/task-type.ts';
 import { baselineGenome } from '../../examples/mail-triage/baseline.ts';
-import type { TaskResult } from '../../src/activities/execution.ts';
+import type { TaskResult } from '../../src/activities/task-outcome.ts';
 import type { TaskTypeDocument } from '../../src/stores/index.ts';
 import { answering } from '../fabric/agents.ts';
 import { failureOf, sharedPlatform, type TestPlatform } from '../helpers/platform.ts';

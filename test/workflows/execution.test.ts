@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { NativeConnection, Worker } from '@temporalio/worker';
-import type { TaskResult } from '../../src/activities/execution.ts';
+import type { TaskResult } from '../../src/activities/task-outcome.ts';
 import type { EffectKind, JsonObject, JsonValue } from '../../src/contracts/records.ts';
 import { QUERIES, UPDATES } from '../../src/contracts/messages.ts';
 import { workflowId } from '../../src/contracts/names.ts';
@@ -390,6 +390,41 @@ describe('executionWorkflow', function () {
     } finally {
       fabric.close();
     }
+  });
+
+  it('is one execution where two workers take its turns at once: the first answer to an effect holds', async () => {
+    const task = await admit(Array.from({ length: 10 }, () => [count(1), count(2)]));
+    await platform.stores.longExecutions.open(scene.project, {
+      ...{ executionId: task.taskId, taskType: scene.taskType, taskId: task.taskId, ordinal: task.ordinal },
+      ...{ agentVersion: task.routing.served, depth: 0, config: { seed: '1', budget: {} } },
+    });
+    const before = calls.length;
+    const input = { project: scene.project, executionId: task.taskId, turnsAtATime: 5 };
+    const results = await Promise.all([1, 2].map(() => platform.execute<TaskResult>('executionWorkflow', input)));
+    assert.deepEqual(results[0], results[1]);
+    const told = seenOf(results[0]!).map(({ body }) => body);
+    const recorded = (await platform.stores.effects.from(scene.project, task.taskId, 0)).map(({ body }) => body);
+    assert.deepEqual(
+      told,
+      recorded.map((body) => JSON.parse(body as string) as JsonObject),
+    );
+    assert.ok(calls.length - before > 20, 'both performed some of them: there was a race');
+  });
+
+  it('hands its history over while nobody answers', async () => {
+    const task = await admit([[ask('Anybody there?')]]);
+    await platform.stores.longExecutions.open(scene.project, {
+      ...{ executionId: task.taskId, taskType: scene.taskType, taskId: task.taskId, ordinal: task.ordinal },
+      ...{ agentVersion: task.routing.served, depth: 0, config: { seed: '1', budget: {} } },
+    });
+    const input = { project: scene.project, executionId: task.taskId, pollMs: 20, eventsPerRun: 50 };
+    const first = await platform.start('executionWorkflow', input, { id: `patient/${scene.project}` });
+    const execution = platform.temporal.workflow.getHandle(first.workflowId);
+    await until('another run', async () => (await execution.describe()).runId !== first.firstExecutionRunId);
+    const [open] = await platform.stores.approvals.list(scene.project, { executionId: task.taskId });
+    await platform.stores.approvals.answer(scene.project, open!.approvalId, 'yes', 'ada');
+    await execution.signal('answered');
+    assert.deepEqual(seenOf((await execution.result()) as TaskResult)[0]?.body, { answer: 'yes', by: 'ada' });
   });
 
   it('runs the tasks of a batch that go turn by turn, and hands its history over when that is long', async () => {

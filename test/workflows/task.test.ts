@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { mkdir, rm, rmdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { TaskResult } from '../../src/activities/execution.ts';
+import type { TaskResult } from '../../src/activities/task-outcome.ts';
 import { compileGenome } from '../../src/core/evolution/compile.ts';
 import { createDispatcher } from '../../src/gateway/dispatcher.ts';
 import { artifactKey } from '../../src/stores/index.ts';

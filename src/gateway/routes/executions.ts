@@ -108,13 +108,7 @@ export function executionRoutes(services: Needs, running: RunningExecutions): Ro
       handle: async ({ params, body, principal: { project, keyName } }) => {
         const parent = await longExecutions.require(project, params.id);
         const planned = await plan(stores, parent, body);
-        const { agentVersion } = planned;
-        const fork = await longExecutions.open(project, planned, {
-          type: 'execution.forked',
-          actor: keyName,
-          subject: planned.executionId,
-          details: { parent: planned.parent, turn: body.turn, agentVersion },
-        });
+        const fork = await longExecutions.fork(project, planned, keyName);
         if (!isDone(fork)) await starter.execution({ ...fork, parent: planned.parent });
         return { status: 202, body: viewExecution(fork) };
       },

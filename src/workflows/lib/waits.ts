@@ -28,6 +28,8 @@ export interface Waits {
   told(answers: readonly Answer[]): void;
   /** The turn is over: what is still under way is given up. */
   clear(): void;
+  /** Would something be lost if this run ended here? Questions lie in the store. */
+  readonly underWay: boolean;
 }
 
 const LONGEST_POLL_MS = 3_600_000;
@@ -115,6 +117,10 @@ export function createWaits({ project, executionId, pollMs, endsAt }: WaitsOptio
       answers.clear();
       deadlines = [];
       poll = pollMs;
+    },
+
+    get underWay() {
+      return [...begun.values()].some((answer) => answer !== undefined);
     },
   };
 }
