@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { InferenceSession, Tensor as RuntimeTensor, env } from 'onnxruntime-node';
+import { encodeModel } from '../onnx/encode.ts';
+import type { GraphModel } from '../onnx/types.ts';
+
+/** Where graphs run: a device class of temporal.yaml names one. */
+export type Provider = 'cpu' | 'cuda' | 'webgpu';
+
+export interface SessionOptions {
+  readonly provider?: Provider;
+  /** Threads of one operator. Results are exact for one number of them. */
+  readonly threads?: number;
+  /** Where the files lie that the graph refers to; absent where it refers to none. */
+  readonly directory?: string;
+}
+
+export type Values = Readonly<Record<string, RuntimeTensor>>;
+
+/** A graph that is ready to run. A run blocks the thread that calls it: see `process/`. */
+export interface Session {
+  run(inputs: Values): Promise<Values>;
+  release(): Promise<void>;
+}
+
+/** Loads a graph. One that refers to files is written beside them, by its hash. */
+export async function openSession(
+  model: GraphModel,
+  { provider = 'cpu', threads = 1, directory }: SessionOptions = {},
+): Promise<Session> {
+  const bytes = encodeModel(model);
+  const session = await InferenceSession.create(
+    ...([directory === undefined ? bytes : await written(bytes, directory)] as [string]),
+    {
+      executionProviders: [provider],
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      graphOptimizationLevel: 'all',
+      logSeverityLevel: 3,
+      extra: { session: { intra_op: { allow_spinning: '0' } } },
+    },
+  );
+  return { run: (inputs) => session.run(inputs), release: () => session.release() };
+}
+
+async function written(bytes: Uint8Array, directory: string): Promise<string> {
+  const path = join(directory, `${createHash('sha256').update(bytes).digest('hex').slice(0, 32)}.onnx`);
+  const own = `${path}.${process.pid}`;
+  await mkdir(directory, { recursive: true });
+  await writeFile(own, bytes);
+  await rename(own, path);
+  return path;
+}
+
+/** A tensor of a run, its type by its array: Float32Array, Float64Array, BigInt64Array, Int32Array, Uint8Array. */
+export function tensor(
+  data: Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array,
+  shape: readonly number[],
+): RuntimeTensor {
+  if (data instanceof Float32Array) return new RuntimeTensor('float32', data, shape);
+  if (data instanceof Float64Array) return new RuntimeTensor('float64', data, shape);
+  if (data instanceof BigInt64Array) return new RuntimeTensor('int64', data, shape);
+  if (data instanceof Int32Array) return new RuntimeTensor('int32', data, shape);
+  return new RuntimeTensor('uint8', data, shape);
+}
+
+/** Whole numbers as the tensor that indices are. */
+export const indices = (values: readonly number[], shape: readonly number[]): RuntimeTensor =>
+  tensor(BigInt64Array.from(values, BigInt), shape);
+
+/**
+ * What decides the last bits of a result: version of the runtime, processor, device and threads. Results are equal, byte for
+ * byte, where this is equal; a training run never mixes two.
+ */
+export function numericProfile({ provider = 'cpu', threads = 1 }: SessionOptions = {}): string {
+  const processor = cpus()[0]?.model.replaceAll(/\s+/g, ' ').trim() ?? 'unknown';
+  return `onnxruntime ${env.versions.node ?? 'unknown'}; ${process.arch} ${processor}; ${provider}; ${threads} threads`;
+}
