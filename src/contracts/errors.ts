@@ -101,6 +101,12 @@ export const ERRORS = {
     '{what} is not reachable at {where}: {why}',
     'Start it with `chimera up`, or say where it is: `chimera --help`.',
   ),
+  CHIMERA_PROVIDER_FAILED: entry(
+    502,
+    false,
+    'the model provider {provider} failed: {why}',
+    'Check its declaration in temporal.yaml, its key and its own status page.',
+  ),
   CHIMERA_ARTIFACT_CORRUPT: entry(
     500,
     false,
@@ -143,6 +149,12 @@ export const ERRORS = {
     false,
     'no device class {name} is declared',
     'Declare it in temporal.yaml or ask for another class.',
+  ),
+  CHIMERA_MODEL_UNAVAILABLE: entry(
+    503,
+    true,
+    'base model {model} cannot be had from any of its sources',
+    'Check the network and pip, or name a source of your own: CHIMERA_MODELS_MANIFEST.',
   ),
   CHIMERA_LEASE_LOST: entry(409, true, 'lease {lease} is no longer held', 'The work is retried under a new lease.'),
   CHIMERA_PAYLOAD_UNREADABLE: entry(

@@ -76,6 +76,44 @@ const tool = z
     'must have either module, or queue and activity',
   );
 
+const MAX_PROVIDER_TIMEOUT = 5 * UNITS.m;
+
+const price = z.number().min(0);
+
+/** A service elsewhere that speaks OpenAI's protocol. */
+const provider = z.strictObject({
+  name,
+  baseUrl: z
+    .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+    .refine((url) => !/[?#]|\/\/[^/]*@/.test(url), 'must have no credentials, query or fragment'),
+  /** Name of the environment variable that holds the key; absent: the service wants none. */
+  apiKeyFrom: z
+    .string()
+    .regex(/^[A-Za-z_]\w*$/, 'must be the name of an environment variable, not a key')
+    .optional(),
+  /** For one attempt; of a stream the longest silence. */
+  timeout: duration.refine((ms) => ms <= MAX_PROVIDER_TIMEOUT, 'must be at most 5m').default(60 * UNITS.s),
+  /** After the first attempt, of calls that were turned away or did not arrive. */
+  retries: z.int().min(0).max(10).default(2),
+  models: z
+    .array(
+      z.strictObject({
+        /** What callers name it: no colon, which would name an adapter. */
+        name,
+        /** What the provider calls it. */
+        remoteName: z.string().min(1).max(200),
+        tasks: z.array(z.enum(['embedding', 'generation'])).min(1),
+        /** Money. */
+        pricePerMillionPromptTokens: price,
+        pricePerMillionCompletionTokens: price.default(0),
+        /** What the provider calls the limit of an answer's tokens. */
+        lengthParameter: z.enum(['max_tokens', 'max_completion_tokens']).default('max_tokens'),
+      }),
+    )
+    .min(1)
+    .max(1000),
+});
+
 const manifest = z.strictObject({
   address: z
     .string()
@@ -106,11 +144,13 @@ const manifest = z.strictObject({
   ),
   schedules: z.array(schedule).default([]),
   tools: z.array(tool).max(1000).default([]),
+  providers: z.array(provider).max(100).default([]),
 });
 
 export type Manifest = z.output<typeof manifest>;
 export type ManifestSchedule = Manifest['schedules'][number];
 export type ManifestTool = Manifest['tools'][number];
+export type ManifestProvider = Manifest['providers'][number];
 export type ManifestQueue = Manifest['taskQueues'][number];
 export type SearchAttributeTypeName = Manifest['searchAttributes'][string];
 
@@ -142,6 +182,8 @@ export function parseManifest(text: string, file = 'temporal.yaml'): Manifest {
     ...duplicates('/taskQueues', parsed.data.taskQueues),
     ...duplicates('/schedules', parsed.data.schedules),
     ...duplicates('/tools', parsed.data.tools),
+    ...duplicates('/providers', parsed.data.providers),
+    ...modelProblems(parsed.data),
   );
   problems.push(...deviceProblems(parsed.data), ...scheduleProblems(parsed.data), ...toolProblems(parsed.data));
   if (problems.length > 0) throw invalidInput(file, problems);
@@ -213,6 +255,20 @@ function toolProblems({ tools }: Manifest): Problem[] {
         message,
       })),
     ),
+  );
+}
+
+/** Callers name a model, not its provider. */
+function modelProblems({ providers }: Manifest): Problem[] {
+  const seen = new Set<string>();
+  return providers.flatMap(({ models }, provider) =>
+    models.flatMap(({ name }, model) => {
+      if (!seen.has(name)) {
+        seen.add(name);
+        return [];
+      }
+      return [{ path: `/providers/${provider}/models/${model}/name`, message: `${name} is there twice` }];
+    }),
   );
 }
 
