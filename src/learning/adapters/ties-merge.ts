@@ -1,0 +1,98 @@
+import { invalidInput, type Problem } from '../../contracts/errors.ts';
+import { checkMergeable, mergedHead } from './linear-merge.ts';
+import { lowRankFactors } from './low-rank.ts';
+import type { Adapter, AdapterTarget } from './types.ts';
+import { denseUpdate } from './updates.ts';
+
+export interface TiesOptions {
+  /** The share of an update's values that is kept, those of the largest magnitude; in (0, 1]. */
+  readonly density: number;
+  /** Rank of the adapter that comes out. */
+  readonly rank: number;
+}
+
+export interface TiesMerge {
+  readonly adapter: Adapter;
+  /** What the rank does not hold: ‖merged − B A‖ / ‖merged‖ over all updates together (Frobenius). */
+  readonly error: number;
+}
+
+/**
+ * Merges adapters by TIES (Yadav et al. 2023) on their updates scaling · B A, layer by layer: {@link ties}; then brings each merged
+ * update back to `rank`. Heads are summed with the weights. The result keeps the task of the first.
+ * Throws `CHIMERA_INVALID_INPUT` that names everything in which the adapters differ.
+ */
+export function tiesMerge(
+  adapters: readonly Adapter[],
+  weights: readonly number[],
+  { density, rank }: TiesOptions,
+): TiesMerge {
+  checkOptions({ density, rank });
+  checkMergeable(adapters, weights);
+  const { base, task, targets } = adapters[0]!;
+  const scale = { rank, alpha: rank, rankStabilised: false };
+  let missed = 0;
+  let whole = 0;
+  const merged = targets.map((target, index) => {
+    const updates = adapters.map((adapter) => denseUpdate(adapter, adapter.targets[index]!));
+    const dense = ties(updates, weights, density);
+    const low = toRank(dense, target, rank);
+    const held = denseUpdate(scale, low);
+    for (let i = 0; i < dense.length; i++) {
+      const difference = dense[i]! - held[i]!;
+      missed += difference * difference;
+      whole += dense[i]! * dense[i]!;
+    }
+    return low;
+  });
+  return {
+    adapter: { base, task, ...scale, targets: merged, ...mergedHead(adapters, weights) },
+    error: whole === 0 ? 0 : Math.sqrt(missed / whole),
+  };
+}
+
+function toRank(dense: Float64Array, { module, inputs, outputs }: AdapterTarget, rank: number): AdapterTarget {
+  const { left, right } = lowRankFactors(dense, outputs, inputs, rank);
+  return { module, inputs, outputs, a: Float32Array.from(right), b: Float32Array.from(left) };
+}
+
+/**
+ * Trim, elect sign, disjoint mean (Yadav et al. 2023) of one layer's updates. The sign of a value is that of its sum over the
+ * trimmed updates; the mean is over those that agree with it, each times its weight. As PEFT does it, trimming is per layer, and
+ * weights have no say in the election.
+ */
+export function ties(updates: readonly Float64Array[], weights: readonly number[], density: number): Float64Array {
+  const trimmed = updates.map((update) => trim(update, density));
+  return updates[0]!.map((_, at) => {
+    const elected = trimmed.reduce((sum, update) => sum + update[at]!, 0) >= 0 ? 1 : -1;
+    let sum = 0;
+    let count = 0;
+    trimmed.forEach((update, i) => {
+      if (Math.sign(update[at]!) !== elected) return;
+      sum += weights[i]! * update[at]!;
+      count++;
+    });
+    return count === 0 ? 0 : sum / count;
+  });
+}
+
+/** Keeps the share of values with the largest magnitude, the earlier of equal ones. */
+function trim(update: Float64Array, density: number): Float64Array {
+  const count = Math.floor(density * update.length);
+  if (count === update.length) return update;
+  const least = update.map(Math.abs).sort()[update.length - count];
+  if (least === undefined) return new Float64Array(update.length);
+  let spare = count - update.reduce((above, value) => above + (Math.abs(value) > least ? 1 : 0), 0);
+  return update.map((value) => {
+    const magnitude = Math.abs(value);
+    return magnitude > least || (magnitude === least && spare-- > 0) ? value : 0;
+  });
+}
+
+function checkOptions({ density, rank }: TiesOptions): void {
+  const problems: Problem[] = [];
+  if (!(density > 0 && density <= 1)) problems.push({ path: '/density', message: `${density} is not in (0, 1]` });
+  if (!(Number.isInteger(rank) && rank >= 1))
+    problems.push({ path: '/rank', message: `${rank} is not a positive integer` });
+  if (problems.length > 0) throw invalidInput('the merge', problems);
+}
