@@ -1,6 +1,6 @@
-import { deflateRawSync } from 'node:zlib';
+import { crc32, deflateRawSync } from 'node:zlib';
 
-/** A zip archive of files, deflated unless `stored`. Checksums are left 0: nothing here reads them. */
+/** A zip archive of files, deflated unless `stored`. */
 export function zip(files: Readonly<Record<string, Uint8Array>>, stored = false): Buffer {
   const parts: Buffer[] = [];
   const entries: Buffer[] = [];
@@ -9,6 +9,7 @@ export function zip(files: Readonly<Record<string, Uint8Array>>, stored = false)
     const body = stored ? Buffer.from(content) : deflateRawSync(content);
     const sizes = Buffer.alloc(20);
     sizes.writeUInt16LE(stored ? 0 : 8, 2);
+    sizes.writeUInt32LE(crc32(content), 8);
     sizes.writeUInt32LE(body.length, 12);
     sizes.writeUInt32LE(content.length, 16);
     const lengths = Buffer.from([name.length, 0, 0, 0]);
