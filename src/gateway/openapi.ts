@@ -72,7 +72,7 @@ function operation(route: Route): Record<string, unknown> {
     ...requestBody(route),
     responses: {
       ...Object.fromEntries(Object.entries(route.responses).map(([status, response]) => [status, answer(response)])),
-      ...errorAnswers(errors),
+      ...errorAnswers(errors, route.errorFormat?.schema ?? errorAnswer),
     },
   };
 }
@@ -121,13 +121,17 @@ function requestBody({ body, lines }: Route): Record<string, unknown> {
   return { requestBody: { required: true, ...description, content } };
 }
 
-function answer({ description, schema, type = 'application/json' }: ResponseSpec): Record<string, unknown> {
-  return { description, content: { [type]: { schema: schema === undefined ? { type: 'string' } : schemaOf(schema) } } };
+function answer({ description, schema, type = 'application/json', event }: ResponseSpec): Record<string, unknown> {
+  const content = {
+    [type]: { schema: schema === undefined ? { type: 'string' } : schemaOf(schema) },
+    ...(event === undefined ? {} : { 'text/event-stream': { schema: schemaOf(event) } }),
+  };
+  return { description, content };
 }
 
-function errorAnswers(codes: readonly ErrorCode[]): Record<string, unknown> {
+function errorAnswers(codes: readonly ErrorCode[], schema: z.ZodType): Record<string, unknown> {
   const byStatus = Map.groupBy(new Set(codes), (code) => ERRORS[code].status);
-  const content = { 'application/json': { schema: schemaOf(errorAnswer) } };
+  const content = { 'application/json': { schema: schemaOf(schema) } };
   return Object.fromEntries(
     [...byStatus].map(([status, group]) => [String(status), { description: group.join(', '), content }]),
   );

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Readable } from 'node:stream';
 import type { z } from 'zod';
-import type { ErrorCode } from '../contracts/errors.ts';
+import type { ChimeraError, ErrorCode } from '../contracts/errors.ts';
 import { parseInput } from '../contracts/inputs.ts';
 
 /** Who calls: the project that the key belongs to, and the key's name for the audit log. */
@@ -26,7 +26,7 @@ export interface Context<P, Q, B> {
 
 export interface Answer {
   readonly status: number;
-  /** JSON unless `type` says otherwise. */
+  /** JSON unless `type` says otherwise; a stream is sent as it comes. */
   readonly body: unknown;
   readonly type?: string;
   readonly headers?: Record<string, string>;
@@ -37,6 +37,14 @@ export interface ResponseSpec {
   readonly schema?: z.ZodType;
   /** Media type; default JSON. */
   readonly type?: string;
+  /** Of each server-sent event, where the caller may ask for those instead. */
+  readonly event?: z.ZodType;
+}
+
+/** How a route tells its errors, where that is not the API's own way. */
+export interface ErrorFormat {
+  readonly schema: z.ZodType;
+  readonly bodyOf: (error: ChimeraError) => unknown;
 }
 
 type Shape = z.ZodObject;
@@ -68,6 +76,7 @@ export interface RouteSpec<P extends Shape, Q extends Shape, B extends z.ZodType
   readonly responses: Record<number, ResponseSpec>;
   /** Errors besides those of every route. */
   readonly errors?: readonly ErrorCode[];
+  readonly errorFormat?: ErrorFormat;
   readonly handle: (context: Context<z.output<P>, z.output<Q>, z.output<B>>) => Promise<Answer>;
 }
 
@@ -91,7 +100,12 @@ export function registerRoutes(
     app.route({
       method: spec.method,
       url: spec.path.replaceAll(/\{(\w+)\}/g, ':$1'),
-      config: { open: spec.open === true, admit: spec.admit, bodyBytes: spec.bodyBytes },
+      config: {
+        open: spec.open === true,
+        admit: spec.admit,
+        bodyBytes: spec.bodyBytes,
+        errorFormat: spec.errorFormat,
+      },
       handler: (request, reply) => serve(spec, request, reply, principalOf),
     });
   }

@@ -16,6 +16,7 @@ import { readBody } from './body.ts';
 import { CodecAccess } from './codec-access.ts';
 import { CycleReader } from './cycles.ts';
 import { DispatchMarks } from './dispatch-marks.ts';
+import type { Inference } from './openai/inference.ts';
 import { openApiDocument } from './openapi.ts';
 import { registerRoutes, route, type Principal, type Route } from './route.ts';
 import { agentRoutes } from './routes/agents.ts';
@@ -27,6 +28,7 @@ import { deadLetterRoutes } from './routes/dead-letters.ts';
 import { executionRoutes } from './routes/executions.ts';
 import { feedbackRoutes } from './routes/feedback.ts';
 import { healthRoutes } from './routes/health.ts';
+import { openAiRoutes } from './routes/openai.ts';
 import { rolloutRoutes } from './routes/rollouts.ts';
 import { taskTypeRoutes } from './routes/task-types.ts';
 import { taskRoutes } from './routes/tasks.ts';
@@ -51,6 +53,8 @@ export interface GatewayOptions {
   readonly stores: Stores;
   readonly temporal: Client;
   readonly config?: GatewayConfig;
+  /** Models that answer callers themselves: without it there are no endpoints in OpenAI's protocol. */
+  readonly inference?: Inference;
   /** Prometheus text of this process. */
   readonly metrics?: () => Promise<string>;
   readonly logger?: Logger;
@@ -111,6 +115,7 @@ export function createGateway(options: GatewayOptions): FastifyInstance {
     ...approvalRoutes(services, running),
     ...healthRoutes(services),
   ];
+  if (options.inference !== undefined) routes.push(...openAiRoutes(options.inference));
   const access = new CodecAccess(config.ui?.url);
   if (config.codec !== undefined) routes.push(...codecRoutes({ ...config.codec, access }));
   routes.push(openApiRoute(routes));
@@ -188,7 +193,9 @@ function fail(app: FastifyInstance, error: unknown, request: FastifyRequest, rep
   if (known.status === 429 || known.status === 503) void reply.header('retry-after', '1');
   // What the peer still sends will not be read.
   if (!request.raw.complete) void reply.header('connection', 'close');
-  return reply.code(known.status).type('application/json').send(errorBody(known, request.id));
+  const { errorFormat } = (request.routeOptions.config ?? {}) as Pick<Route, 'errorFormat'>;
+  const body = errorFormat?.bodyOf(known) ?? errorBody(known, request.id);
+  return reply.code(known.status).type('application/json').send(body);
 }
 
 /** Each call is an operation of layer ingestion: counted, timed, traced. */

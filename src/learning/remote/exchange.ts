@@ -129,17 +129,21 @@ async function refusal(endpoint: Endpoint, { model }: Post, response: Response):
   return { error: providerFailed(endpoint, why), transient: false };
 }
 
-/** What a refusal says, without our key should it repeat that. */
-async function messageOf({ apiKey }: Endpoint, response: Response): Promise<string> {
+async function messageOf(endpoint: Endpoint, response: Response): Promise<string> {
   const status = `it answers with status ${response.status}`;
   const text = await readText(bounded({ name: '', answerBytes: ERROR_BYTES }, response)).catch(() => '');
+  const said = errorMessage(endpoint, text);
+  return said === undefined ? status : `${status}: ${said}`;
+}
+
+/** What an error body says, shortened, and without our key should it repeat that; undefined where it is not one. */
+export function errorMessage({ apiKey }: Pick<Endpoint, 'apiKey'>, text: string): string | undefined {
   const message = /"message"\s*:\s*("(?:[^"\\]|\\.)*")/.exec(text)?.[1];
-  if (message === undefined) return status;
   try {
-    const said = String(JSON.parse(message));
-    return `${status}: ${(apiKey === undefined ? said : said.replaceAll(apiKey, '…')).slice(0, MAX_MESSAGE)}`;
+    const said = message === undefined ? undefined : (JSON.parse(message) as string);
+    return (apiKey === undefined ? said : said?.replaceAll(apiKey, '…'))?.slice(0, MAX_MESSAGE);
   } catch {
-    return status;
+    return undefined;
   }
 }
 

@@ -14,7 +14,7 @@ import type { ChatMessage } from '../tokenizer/types.ts';
 import { chatAnswer, chatBody, chatChunk, finishOf } from './chat.ts';
 import { costOf, usageOf, type RemoteUsage } from './costs.ts';
 import { eventData } from './events.ts';
-import { parseJson, postForJson, postForStream, providerFailed, type Post } from './exchange.ts';
+import { errorMessage, parseJson, postForJson, postForStream, providerFailed, type Post } from './exchange.ts';
 import { withRetries, type Attempt } from './retries.ts';
 import type { OnCost, RemoteModel, RemoteProvider, RemoteProviderOptions, RemoteTask } from './types.ts';
 import { embeddingsAnswer, vectorsOf } from './vectors.ts';
@@ -102,6 +102,7 @@ class Provider implements RemoteProvider {
     try {
       for await (const data of eventData(bytes)) {
         if (data === '[DONE]') break;
+        if (data.startsWith('{"error"')) throw providerFailed(this, errorMessage(this.#options, data) ?? 'it gave up');
         const chunk = this.#check(chatChunk, parseJson(this, data));
         said = chunk.usage ?? said;
         const choice = chunk.choices[0];
