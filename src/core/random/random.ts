@@ -94,3 +94,17 @@ export function stream(seed: string, generation: number, index: number, purpose:
     },
   };
 }
+
+/** `count` random bytes: the words of the stream of the same arguments, in order, little-endian. */
+export function philoxBytes(
+  seed: string,
+  generation: number,
+  index: number,
+  purpose: string,
+  count: number,
+): Uint8Array<ArrayBuffer> {
+  const { u32 } = stream(seed, generation, index, purpose);
+  const words = new Uint32Array(Math.ceil(count / 4));
+  for (let i = 0; i < words.length; i++) words[i] = u32();
+  return new Uint8Array(words.buffer, 0, count);
+}
