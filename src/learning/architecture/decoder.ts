@@ -25,7 +25,7 @@ export interface DecoderInputs {
 /** Hidden states of a causal decoder (Touvron et al. 2023) for training: → [batch, length, hidden], after the last norm. */
 export function decode(graph: Graph, base: BaseModel, inputs: DecoderInputs, updates: Updates): Tensor {
   const config = base.config as DecoderConfig;
-  const { hidden, heads, keyHeads, headSize, layers, epsilon } = config;
+  const { heads, keyHeads, headSize, layers, epsilon } = config;
   const [batch, length] = inputs.tokens.shape as [number, number];
   const repeats = heads / keyHeads;
   const norm = (x: Tensor, name: string): Tensor => rmsNorm(graph, x, weight(graph, base, name), epsilon);
