@@ -232,6 +232,7 @@ export function workerEnvironment(config: Config, stack: Stack): Record<string, 
     CHIMERA_POOL_SIZE: String(config.workers.poolSize),
     CHIMERA_REACHABLE: config.reachable.join(','),
     ...(config.manifest === undefined ? {} : { CHIMERA_MANIFEST: config.manifest }),
+    ...(config.models.manifest === undefined ? {} : { CHIMERA_MODELS_MANIFEST: config.models.manifest }),
     CHIMERA_LOG_LEVEL: config.logLevel,
     // Workers share the machine: each takes a free port.
     CHIMERA_METRICS_PORT: '0',

@@ -95,6 +95,8 @@ export interface Config {
   readonly encryptionKeys: readonly { readonly id: string; readonly key: string }[];
   /** Absent: the manifest that ships with Chimera. */
   readonly manifest?: string;
+  /** Base models beside those that ship with Chimera. */
+  readonly models: { readonly manifest?: string };
   /** Private addresses that agents' http effects may reach. */
   readonly reachable: readonly string[];
   readonly workers: { readonly count: number; readonly poolSize: number };
@@ -276,6 +278,7 @@ function build(values: ReadonlyMap<string, Found>, env: Readonly<Record<string, 
       .filter(Boolean)
       .map((entry) => ({ id: entry.slice(0, entry.indexOf(':')), key: entry.slice(entry.indexOf(':') + 1) })),
     ...optional('manifest', text('manifest') === undefined ? undefined : resolve(text('manifest')!)),
+    models: optional('manifest', text('models.manifest') === undefined ? undefined : resolve(text('models.manifest')!)),
     reachable: entriesOf(text('reachable') ?? ''),
     workers: {
       count: integer('workers.count'),

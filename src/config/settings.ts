@@ -146,6 +146,12 @@ export const SETTINGS: readonly Setting[] = [
     help: 'The temporal.yaml to work by: queues, devices, schedules, tools. Default: the one that ships with Chimera',
   },
   {
+    key: 'models.manifest',
+    env: ['CHIMERA_MODELS_MANIFEST'],
+    kind: 'text',
+    help: 'A manifest of base models of your own, beside the one that ships with Chimera: models/manifest.json',
+  },
+  {
     key: 'reachable',
     env: ['CHIMERA_REACHABLE'],
     kind: 'text',

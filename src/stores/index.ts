@@ -2,6 +2,7 @@ import { createAgents } from './agents.ts';
 import { createApprovals } from './approvals.ts';
 import type { ArtifactStore } from './artifacts/artifact-store.ts';
 import { createAudit } from './audit.ts';
+import { createBaseModels } from './base-models.ts';
 import { createBatches } from './batches.ts';
 import { createCycles } from './cycles.ts';
 import { openDatabase } from './database.ts';
@@ -61,6 +62,7 @@ export interface Stores {
   // What is made of it
   readonly agents: registry.AgentsRepository;
   readonly models: registry.ModelsRepository;
+  readonly baseModels: registry.BaseModelsRepository;
   readonly datasets: registry.DatasetsRepository;
   readonly experiments: registry.ExperimentsRepository;
   readonly candidates: registry.CandidatesRepository;
@@ -107,6 +109,7 @@ export function createStores(options: { databaseUrl: string; artifacts: Artifact
     approvals: createApprovals(db),
     agents: createAgents(db),
     models: createModels(db),
+    baseModels: createBaseModels(db),
     datasets: createDatasets(db),
     experiments: createExperiments(db),
     candidates: createCandidates(db),

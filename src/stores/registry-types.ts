@@ -43,6 +43,49 @@ export interface ModelsRepository {
   active(project: string, taskType?: string): Promise<ModelRecord[]>;
 }
 
+export interface BaseModelFile {
+  name: string;
+  bytes: number;
+  sha256: string;
+}
+
+/** A version of a base model: of what is downloaded, not of what is trained here. */
+export interface BaseModelRecord {
+  project: string;
+  name: string;
+  /** SHA-256 of its weights. */
+  version: string;
+  /** Of the versions of a name exactly one is active. A retired one can be pulled again. */
+  state: 'available' | 'active' | 'retired';
+  licence: string;
+  /** Its shapes. */
+  config: JsonObject;
+  files: readonly BaseModelFile[];
+  /** Where the files came from. */
+  source: string;
+  /** What was made of the files, for the runtime. */
+  converted?: readonly BaseModelFile[];
+}
+
+/** Every change enters an audit event of `actor` with it. */
+export interface BaseModelsRepository {
+  /**
+   * The first version of a name becomes active, later ones available; a retired one is available again. The same content again
+   * changes nothing, another content replaces what was stored of the version.
+   */
+  put(project: string, model: Omit<BaseModelRecord, 'project' | 'state'>, actor: string): Promise<BaseModelRecord>;
+  /** The version, or without one the active one. */
+  get(project: string, name: string, version?: string): Promise<BaseModelRecord | undefined>;
+  /** By name, oldest first. */
+  list(project: string, name?: string): Promise<BaseModelRecord[]>;
+  /** `CHIMERA_NOT_FOUND` that lists the known versions, `CHIMERA_INVALID_INPUT` for a retired one. */
+  activate(project: string, name: string, version: string, actor: string): Promise<BaseModelRecord>;
+  /** Makes the version active that was so before and is not retired, again and again; `CHIMERA_NOT_FOUND` where none was. */
+  rollback(project: string, name: string, actor: string): Promise<BaseModelRecord>;
+  /** Retires all but the newest `count` versions and the active one. Returns those that it retired, oldest first. */
+  keep(project: string, name: string, count: number, actor: string): Promise<BaseModelRecord[]>;
+}
+
 export interface DatasetsRepository {
   /** Allocates the version number; the same id again returns the same record. */
   put(project: string, dataset: Omit<DatasetRecord, 'project' | 'version'>, audit?: AuditEvent): Promise<DatasetRecord>;

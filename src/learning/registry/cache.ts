@@ -3,7 +3,7 @@ import { createReadStream, existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Problem } from '../../contracts/errors.ts';
-import { versionOf, type BaseModel, type ModelFile } from './manifest.ts';
+import { versionOf, type ModelEntry, type ModelFile } from './manifest.ts';
 
 /** Where the files of a version of a base model lie. */
 export function modelDirectory(cacheDir: string, name: string, version: string): string {
@@ -11,7 +11,7 @@ export function modelDirectory(cacheDir: string, name: string, version: string):
 }
 
 /** Do the files of a model lie in the cache, as far as their sizes say? */
-export function isDownloaded(cacheDir: string, model: BaseModel): boolean {
+export function isDownloaded(cacheDir: string, model: ModelEntry): boolean {
   const directory = modelDirectory(cacheDir, model.name, versionOf(model));
   return model.files.every(({ name, bytes }) => sizeOf(join(directory, name)) === bytes);
 }

@@ -61,7 +61,7 @@ const source = z.discriminatedUnion('kind', [
 
 const file = z.strictObject({ name: fileName, bytes: count, sha256 });
 
-const baseModel = z
+const modelEntry = z
   .strictObject({
     name: fileName,
     description: text,
@@ -79,21 +79,21 @@ const baseModel = z
       issues.push({ code: 'custom', path: ['files'], message: `has ${name} twice`, input: value.files });
   });
 
-const manifest = z.strictObject({ models: z.array(baseModel) }).check(({ value, issues }) => {
+const manifest = z.strictObject({ models: z.array(modelEntry) }).check(({ value, issues }) => {
   for (const name of repeated(value.models.map((entry) => entry.name)))
     issues.push({ code: 'custom', path: ['models'], message: `has ${name} twice`, input: value.models });
 });
 
 export type ModelFile = z.infer<typeof file>;
 export type ModelSource = z.infer<typeof source>;
-export type BaseModel = z.infer<typeof baseModel>;
+export type ModelEntry = z.infer<typeof modelEntry>;
 
 /**
  * The base models that can be had: those that ship with Chimera, and those of a manifest of one's own, which come last and
  * replace a model of the same name.
  * @throws {ChimeraError} CHIMERA_INVALID_INPUT that lists every problem, CHIMERA_MALFORMED_JSON, or a missing file's ENOENT
  */
-export function loadModels(own?: string): BaseModel[] {
+export function loadModels(own?: string): ModelEntry[] {
   const shipped = readModels(MODELS_FILE);
   if (own === undefined) return shipped;
   const added = readModels(own);
@@ -101,7 +101,7 @@ export function loadModels(own?: string): BaseModel[] {
 }
 
 /** One of `models` by its name, or `CHIMERA_NOT_FOUND` that lists the known ones. */
-export function findModel(models: readonly BaseModel[], name: string): BaseModel {
+export function findModel(models: readonly ModelEntry[], name: string): ModelEntry {
   const found = models.find((model) => model.name === name);
   if (found !== undefined) return found;
   const problems = models.map((model) => ({ path: model.name, message: 'is a known base model' }));
@@ -109,11 +109,11 @@ export function findModel(models: readonly BaseModel[], name: string): BaseModel
 }
 
 /** The version of a base model: the SHA-256 of its weights. */
-export function versionOf({ files }: BaseModel): string {
+export function versionOf({ files }: ModelEntry): string {
   return files[0]!.sha256;
 }
 
-function readModels(path: string): BaseModel[] {
+function readModels(path: string): ModelEntry[] {
   const parsed = manifest.safeParse(parseJson(path));
   if (!parsed.success) throw invalidInput(path, parsed.error.issues.map(toProblem));
   return parsed.data.models.map((model) => ({

@@ -10,7 +10,7 @@ import { downloadWheel } from '../../machine/pip.ts';
 import { unzip } from '../../machine/unzip.ts';
 import { checkFiles, hashOf, modelDirectory, sizeOf, wrongWith } from './cache.ts';
 import { download, type Limits } from './http.ts';
-import { versionOf, type BaseModel, type ModelFile, type ModelSource } from './manifest.ts';
+import { versionOf, type ModelEntry, type ModelFile, type ModelSource } from './manifest.ts';
 
 const LIMITS: Limits = { connectMs: 5_000, idleMs: 30_000 };
 const WHEEL_LIMIT_MS = 1_800_000;
@@ -42,7 +42,7 @@ export interface FetchedModel {
  * @throws {ChimeraError} CHIMERA_MODEL_UNAVAILABLE that says of each source why it failed, CHIMERA_CANCELLED after which the next
  *   call goes on where this one ended
  */
-export async function fetchModel(model: BaseModel, options: FetchModelOptions): Promise<FetchedModel> {
+export async function fetchModel(model: ModelEntry, options: FetchModelOptions): Promise<FetchedModel> {
   const { cacheDir, signal, onLine = () => {} } = options;
   const directory = modelDirectory(cacheDir, model.name, versionOf(model));
   await mkdir(directory, { recursive: true });
@@ -60,7 +60,7 @@ export async function fetchModel(model: BaseModel, options: FetchModelOptions): 
 }
 
 interface Filling {
-  readonly model: BaseModel;
+  readonly model: ModelEntry;
   readonly directory: string;
   readonly options: FetchModelOptions;
   readonly onLine: (line: string) => void;

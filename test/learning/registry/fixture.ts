@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { BaseModel, ModelSource } from '../../../src/learning/registry/manifest.ts';
+import type { ModelEntry, ModelSource } from '../../../src/learning/registry/manifest.ts';
 
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -11,7 +11,7 @@ export const CONFIG = Buffer.from('{"hidden_size": 4}');
 export const FILES: Readonly<Record<string, Buffer>> = { 'model.safetensors': WEIGHTS, 'config.json': CONFIG };
 
 /** A model of two files, from these sources. */
-export function testModel(...sources: readonly ModelSource[]): BaseModel {
+export function testModel(...sources: readonly ModelSource[]): ModelEntry {
   return {
     name: 'tiny',
     description: 'a model for tests',

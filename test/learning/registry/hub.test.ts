@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isChimeraError } from '../../../src/contracts/errors.ts';
 import { modelDirectory } from '../../../src/learning/registry/cache.ts';
-import { versionOf, type BaseModel } from '../../../src/learning/registry/manifest.ts';
+import { versionOf, type ModelEntry } from '../../../src/learning/registry/manifest.ts';
 import { fetchModel, type FetchedModel, type FetchModelOptions } from '../../../src/learning/registry/sources.ts';
 import { CONFIG, honest, serve, testModel, WEIGHTS, type FileServer, type Handler } from './fixture.ts';
 
@@ -37,7 +37,7 @@ const sends =
 describe('a base model from a hub', () => {
   let cacheDir: string;
   let server: FileServer;
-  let model: BaseModel;
+  let model: ModelEntry;
   let directory: string;
   let weights: string;
   const partial = (): string => `${weights}.partial`;

