@@ -17,6 +17,7 @@ import type {
   RunItemResult,
   RunJob,
 } from './jobs.ts';
+import { isUnanswered, withAnswers, type AskModel, type Unanswered } from './hosted.ts';
 import { LruMap } from './lru.ts';
 import { parseManifest } from './manifest.ts';
 import { SandboxPool } from './pool/pool.ts';
@@ -30,6 +31,8 @@ export interface FabricOptions {
   readonly poolSize?: number;
   /** Bytes of a module or model by SHA-256; checked against the hash. */
   readonly resolve: (sha256: string) => Promise<Uint8Array>;
+  /** Asks a model that a sandbox cannot hold; where `isHosted` says so of its bytes. Absent: there are none. */
+  readonly hosted?: { readonly isHosted: (bytes: Uint8Array) => boolean; readonly ask: AskModel };
   /** Executions that one batch holds. Default 64: some milliseconds of work. */
   readonly batchSize?: number;
   /** The file that a sandbox process runs; another one for tests. */
@@ -109,6 +112,15 @@ export function createFabric(options: FabricOptions): Fabric {
     const names = agents.flatMap(({ sha256, manifest }) => [sha256, ...Object.values(manifest.models)]);
     return Promise.all([...new Set(names)].map(resolveBlob));
   };
+  /** What a batch of these agents needs: the bytes that sandboxes hold, and the models that the host asks for them. */
+  const materialOf = async (agents: readonly AgentRef[]): Promise<{ blobs: Blob[]; models: string[] }> => {
+    const blobs = await blobsOf(agents);
+    const isHosted = ({ bytes }: Blob): boolean => options.hosted?.isHosted(bytes) === true;
+    return {
+      blobs: blobs.filter((blob) => !isHosted(blob)),
+      models: blobs.filter(isHosted).map(({ sha256 }) => sha256),
+    };
+  };
   const limitsOf = ({ deadlineMs, signal }: CallOptions): { deadlineMs: number; signal?: AbortSignal } => ({
     deadlineMs: deadlineMs ?? DEFAULT_DEADLINE_MS,
     ...(signal === undefined ? {} : { signal }),
@@ -161,16 +173,36 @@ export function createFabric(options: FabricOptions): Fabric {
     },
     async run(job, call = {}) {
       const pool = poolFor([job.agent.manifest]);
-      const blobs = await blobsOf([job.agent]);
+      const { blobs, models } = await materialOf([job.agent]);
       const want = call.want === undefined ? {} : { want: call.want };
-      const results = await sliced(job.items, options.batchSize ?? DEFAULT_BATCH, call, (items, signal) =>
-        pool.submit({ kind: 'run', job: { ...job, items, ...want } }, { blobs, ...limitsOf(call), signal }),
-      );
+      const results = await sliced(job.items, options.batchSize ?? DEFAULT_BATCH, call, async (items, signal) => {
+        const done: RunItemResult[] = new Array<RunItemResult>(items.length);
+        let open = items.map((_, i) => i);
+        return withAnswers<RunItemResult[]>(models, options.hosted?.ask, signal, async (hosted) => {
+          const part = { ...job, items: open.map((i) => items[i]!), ...want };
+          const batch = { kind: 'run' as const, job: part, ...(hosted === undefined ? {} : { hosted }) };
+          const answers = await pool.submit(batch, { blobs, ...limitsOf(call), signal });
+          const questions: Unanswered['questions'][number][] = [];
+          open = open.filter((i, at) => {
+            const answer = answers[at]!;
+            if (isUnanswered(answer)) questions.push(...answer.questions);
+            else done[i] = answer;
+            return isUnanswered(answer);
+          });
+          return open.length === 0 ? done : { questions };
+        });
+      });
       return results.flat();
     },
     async advance(job, call = {}) {
-      const blobs = await blobsOf([job.agent]);
-      return poolFor([job.agent.manifest]).submit({ kind: 'advance', job }, { blobs, ...limitsOf(call) });
+      const { blobs, models } = await materialOf([job.agent]);
+      const pool = poolFor([job.agent.manifest]);
+      return withAnswers<AdvanceResult>(models, options.hosted?.ask, call.signal, (hosted) =>
+        pool.submit(
+          { kind: 'advance', job, ...(hosted === undefined ? {} : { hosted }) },
+          { blobs, ...limitsOf(call) },
+        ),
+      );
     },
     async prepare(job, call = {}) {
       const pool = poolFor([]);
@@ -181,10 +213,15 @@ export function createFabric(options: FabricOptions): Fabric {
     },
     async evaluate(job, call = {}) {
       const pool = poolFor(job.agents.map(({ manifest }) => manifest));
-      const blobs = await blobsOf(job.agents);
+      const { blobs, models } = await materialOf(job.agents);
       const size = Math.max(1, Math.floor(EVALUATION_BATCH / Math.max(1, job.agents.length)));
       const parts = await sliced(job.items, size, call, (items, signal) =>
-        pool.submit({ kind: 'evaluate', job: { ...job, items } }, { blobs, ...limitsOf(call), signal }),
+        withAnswers<readonly EvaluationColumns[]>(models, options.hosted?.ask, signal, (hosted) =>
+          pool.submit(
+            { kind: 'evaluate', job: { ...job, items }, ...(hosted === undefined ? {} : { hosted }) },
+            { blobs, ...limitsOf(call), signal },
+          ),
+        ),
       );
       return job.agents.map((_, agent) => joinColumns(parts.map((part) => part[agent]!)));
     },

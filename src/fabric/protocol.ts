@@ -13,6 +13,7 @@ import type {
   RunItemResult,
   RunJob,
 } from './jobs.ts';
+import type { HostedModels, Unanswered } from './hosted.ts';
 import { packList, unpackList } from './pool/columns.ts';
 import type { Column } from './pool/columns.ts';
 
@@ -21,9 +22,9 @@ export const WASMTIME_FLAG = '--wasmtime=';
 
 /** Work for a child process, sent whole: one message there, one back. */
 export type Batch =
-  | { readonly kind: 'run'; readonly job: RunJob }
-  | { readonly kind: 'advance'; readonly job: AdvanceJob }
-  | { readonly kind: 'evaluate'; readonly job: EvaluationJob }
+  | { readonly kind: 'run'; readonly job: RunJob; readonly hosted?: HostedModels }
+  | { readonly kind: 'advance'; readonly job: AdvanceJob; readonly hosted?: HostedModels }
+  | { readonly kind: 'evaluate'; readonly job: EvaluationJob; readonly hosted?: HostedModels }
   | { readonly kind: 'prepare'; readonly job: PrepareJob }
   | { readonly kind: 'publish'; readonly job: PublishJob };
 
@@ -41,9 +42,9 @@ export interface PublishReport {
 }
 
 export interface BatchResults {
-  readonly run: readonly RunItemResult[];
-  readonly advance: AdvanceResult;
-  readonly evaluate: readonly EvaluationColumns[];
+  readonly run: readonly (RunItemResult | Unanswered)[];
+  readonly advance: AdvanceResult | Unanswered;
+  readonly evaluate: readonly EvaluationColumns[] | Unanswered;
   readonly prepare: readonly PrepareResult[];
   readonly publish: PublishReport;
 }

@@ -37,7 +37,7 @@ serve({
   model: (bytes) => ({
     infer: (input) => {
       const scores = Float64Array.of(bytes.length, typeof input === 'string' ? input.length : -1);
-      return { body: { label: String(input), scores: [...scores] }, scores };
+      return { labels: [String(input), String(input)], scores };
     },
   }),
 });

@@ -19,7 +19,8 @@ import type {
 } from '../jobs.ts';
 import { LruMap } from '../lru.ts';
 import type { PublishJob, PublishReport } from '../protocol.ts';
-import { PureEffects, itemContext } from './effects.ts';
+import type { HostedModels, Question, Unanswered } from '../hosted.ts';
+import { HostedAnswers, PureEffects, itemContext } from './effects.ts';
 import type { InferenceCache } from './effects.ts';
 import type { Library, ReadyAgent } from './library.ts';
 
@@ -41,13 +42,18 @@ export function itemError(error: unknown): ItemError {
 }
 
 /** One agent on every item, in order. An item that cannot be prepared has an error instead of a record. */
-export async function runBatch({ library, cache }: Workplace, job: RunJob): Promise<RunItemResult[]> {
+export async function runBatch(
+  { library, cache }: Workplace,
+  job: RunJob,
+  hosted?: HostedModels,
+): Promise<(RunItemResult | Unanswered)[]> {
   const agent = library.agent(job.agent, job.taskType.limits);
   const validateOutput = library.validator(job.taskType.output as never);
   const prepare = library.preparation(job.taskType);
   const { capabilities, models } = job.agent.manifest;
   const load = library.model.bind(library);
-  const results: RunItemResult[] = [];
+  const known = new HostedAnswers(hosted, cache);
+  const results: (RunItemResult | Unanswered)[] = [];
   for (const item of job.items) {
     const prepared = item.prepared ?? (await attempt(() => prepare(item.payload ?? {})));
     if ('error' in prepared) {
@@ -55,9 +61,13 @@ export async function runBatch({ library, cache }: Workplace, job: RunJob): Prom
       continue;
     }
     const { payload, features } = prepared;
-    const effects = new PureEffects(itemContext(payload, item.recorded), models, load, cache);
+    const effects = new PureEffects(itemContext(payload, item.recorded), models, load, cache, known);
     const input = { payload: canonicalBytes(payload), features };
     const driven = await drive({ ...agent, input, seed: item.seed, capabilities, effects, validateOutput });
+    if (effects.questions.length > 0) {
+      results.push({ questions: effects.questions });
+      continue;
+    }
     const record = job.onlyRecorded === true && effects.unrecorded ? unscorable(driven) : driven;
     const wanted = job.want === 'payload' ? { payload } : {};
     results.push({ key: item.key, record, recordHash: recordHash(record), features, ...wanted });
@@ -90,15 +100,21 @@ async function attempt(prepare: () => Promise<PreparedInput>): Promise<PrepareRe
 }
 
 /** Every agent on every item: columns for each agent. All of it synchronous, for speed. */
-export function evaluateBatch({ library, cache }: Workplace, job: EvaluationJob): EvaluationColumns[] {
+export function evaluateBatch(
+  { library, cache }: Workplace,
+  job: EvaluationJob,
+  hosted?: HostedModels,
+): EvaluationColumns[] | Unanswered {
   const validateOutput = library.validator(job.taskType.output as never);
   const load = library.model.bind(library);
+  const known = new HostedAnswers(hosted, cache);
+  const questions: Question[] = [];
   const inputs = job.items.map(({ prepared, recorded, seed }) => ({
     seed,
     context: itemContext(prepared.payload, recorded),
     input: { payload: canonicalBytes(prepared.payload), features: prepared.features },
   }));
-  return job.agents.map((ref) => {
+  const columns = job.agents.map((ref) => {
     const agent: ReadyAgent = library.agent(ref, job.taskType.limits);
     const { capabilities, models } = ref.manifest;
     const count = inputs.length;
@@ -110,8 +126,9 @@ export function evaluateBatch({ library, cache }: Workplace, job: EvaluationJob)
       modelCalls: new Uint32Array(count),
     };
     inputs.forEach(({ seed, context, input }, row) => {
-      const effects = new PureEffects(context, models, load, cache);
+      const effects = new PureEffects(context, models, load, cache, known);
       const record = drive({ ...agent, input, seed, capabilities, effects, validateOutput }) as ExecutionRecord;
+      questions.push(...effects.questions);
       const { completed, failed, unscorable } = EVALUATION_STATUS;
       columns.status[row] = effects.unrecorded ? unscorable : record.status === 'completed' ? completed : failed;
       columns.output[row] = record.output ?? null;
@@ -121,6 +138,7 @@ export function evaluateBatch({ library, cache }: Workplace, job: EvaluationJob)
     });
     return columns;
   });
+  return questions.length > 0 ? { questions } : columns;
 }
 
 const NO_SAMPLE: PreparedInput = { payload: {}, features: new Float64Array(0) };

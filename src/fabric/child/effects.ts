@@ -5,12 +5,40 @@ import { canonicalJson } from '../../core/canonical/canonical.ts';
 import { getAnswer, parseMemoryRequest, putAnswer } from '../../core/execution/memory.ts';
 import { effectAnswer, effectError } from '../../core/execution/results.ts';
 import type { EffectAnswers, EffectHandler, EffectRequest, EffectResult } from '../../core/execution/types.ts';
+import type { HostedModels, Question } from '../hosted.ts';
 import type { RecordedEffect } from '../jobs.ts';
 import type { LruMap } from '../lru.ts';
 import type { InferenceModel } from './services.ts';
 
 /** Answers to `infer` by (model, input): pure, so that they hold for as long as the process lives. */
 export type InferenceCache = LruMap<string, EffectResult>;
+
+/** Models of which a batch knows answers, and which the host can be asked for more. */
+export class HostedAnswers {
+  readonly #models: ReadonlySet<string>;
+
+  /** Keeps what the host says where every answer is kept. */
+  constructor(hosted: HostedModels | undefined, cache: InferenceCache) {
+    this.#models = new Set(hosted?.models);
+    for (const { model, text, labels, scores } of hosted?.answers ?? []) {
+      cache.set(`${model}:${inputKey(text)}`, labelAnswer(labels, Float64Array.from(scores)));
+    }
+  }
+
+  has(model: string): boolean {
+    return this.#models.has(model);
+  }
+}
+
+/** What an agent is told of a model's scores: the likeliest label, the first of equals, and all of them. */
+export function labelAnswer(labels: readonly string[], scores: Float64Array): EffectResult {
+  const best = scores.reduce((top, score, i) => (score > scores[top]! ? i : top), 0);
+  return effectAnswer({ label: labels[best]!, scores: [...scores] }, scores);
+}
+
+/** A text is hashed as it is; the mark keeps it apart from a value whose JSON it spells. */
+const inputKey = (input: JsonValue): string =>
+  typeof input === 'string' ? `text:${hash('sha256', input)}` : hash('sha256', canonicalJson(input));
 
 /** The value at an RFC 6901 pointer, undefined where there is none. Only own members count. */
 export function atPointer(document: JsonValue, pointer: string): JsonValue | undefined {
@@ -72,6 +100,8 @@ class ExecutionMemory {
 export class PureEffects implements EffectHandler {
   /** Did the agent ask for a world effect that nobody recorded? */
   unrecorded = false;
+  /** What it asked of hosted models that nobody has answered: the run has to be made again. */
+  readonly questions: Question[] = [];
   readonly #memory = new ExecutionMemory();
   /** How often a request was answered from the recording. */
   readonly #served = new Map<string, number>();
@@ -79,17 +109,20 @@ export class PureEffects implements EffectHandler {
   readonly #models: Readonly<Record<string, string>>;
   readonly #load: (sha256: string) => InferenceModel;
   readonly #cache: InferenceCache;
+  readonly #hosted: HostedAnswers;
 
   constructor(
     item: ItemContext,
     models: Readonly<Record<string, string>>,
     load: (sha256: string) => InferenceModel,
     cache: InferenceCache,
+    hosted: HostedAnswers,
   ) {
     this.#item = item;
     this.#models = models;
     this.#load = load;
     this.#cache = cache;
+    this.#hosted = hosted;
   }
 
   perform(effects: readonly EffectRequest[]): EffectResult[] {
@@ -135,13 +168,13 @@ export class PureEffects implements EffectHandler {
     if (near !== undefined) return near;
     const input = atPointer(this.#item.payload, pointer);
     if (input === undefined) return effectError('CHIMERA_INVALID_INPUT', `the payload has nothing at ${pointer}`);
-    // A text is hashed as it is; the mark keeps it apart from a value whose JSON it spells.
-    const key = typeof input === 'string' ? `text:${hash('sha256', input)}` : hash('sha256', canonicalJson(input));
-    const result = this.#cache.getOrMake(`${sha256}:${key}`, () => {
+    const key = `${sha256}:${inputKey(input)}`;
+    if (this.#hosted.has(sha256)) return this.#askHost(sha256, key, input);
+    const result = this.#cache.getOrMake(key, () => {
       const model = this.#load(sha256);
       try {
-        const { body, scores } = model.infer(input);
-        return effectAnswer(body, scores);
+        const { labels, scores } = model.infer(input);
+        return labelAnswer(labels, scores);
       } catch (error) {
         // An input that the model cannot take is the agent's mistake; anything else is a fault of the process.
         if (!isChimeraError(error, 'CHIMERA_INVALID_INPUT')) throw error;
@@ -150,6 +183,15 @@ export class PureEffects implements EffectHandler {
     });
     this.#item.answers.set(nearKey, result);
     return result;
+  }
+
+  #askHost(model: string, key: string, input: JsonValue): EffectResult {
+    if (typeof input !== 'string') return effectError('CHIMERA_INVALID_INPUT', 'the model input is not valid');
+    const known = this.#cache.get(key);
+    if (known !== undefined) return known;
+    this.questions.push({ model, text: input });
+    // Nobody will see what the agent makes of this.
+    return effectError('CHIMERA_NOT_FOUND', 'not answered yet');
   }
 }
 

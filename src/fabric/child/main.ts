@@ -18,12 +18,7 @@ function linearModel(bytes: Uint8Array): InferenceModel {
   return {
     infer(input: JsonValue) {
       if (typeof input !== 'string') throw invalidInput('the model input', [{ path: '', message: 'must be a text' }]);
-      const scores = score(input);
-      let best = 0;
-      scores.forEach((value, index) => {
-        if (value > scores[best]!) best = index;
-      });
-      return { body: { label: labels[best]!, scores: [...scores] }, scores };
+      return { labels, scores: score(input) };
     },
   };
 }

@@ -10,11 +10,11 @@ import type { ChildServices } from './services.ts';
 function work(workplace: Workplace, batch: Batch): unknown {
   switch (batch.kind) {
     case 'run':
-      return runBatch(workplace, batch.job);
+      return runBatch(workplace, batch.job, batch.hosted);
     case 'advance':
-      return advanceExecution(workplace, batch.job);
+      return advanceExecution(workplace, batch.job, batch.hosted);
     case 'evaluate':
-      return evaluateBatch(workplace, batch.job);
+      return evaluateBatch(workplace, batch.job, batch.hosted);
     case 'prepare':
       return prepareBatch(workplace, batch.job);
     case 'publish':

@@ -4,7 +4,7 @@ import type { PreparedInput, TaskTypeRef } from '../jobs.ts';
 
 /** A model that is loaded. The answer is a function of the input alone. */
 export interface InferenceModel {
-  infer(input: JsonValue): { readonly body: JsonValue; readonly scores: Float64Array };
+  infer(input: JsonValue): { readonly labels: readonly string[]; readonly scores: Float64Array };
 }
 
 /** What a sandbox process is composed of: the parts that are not the fabric's own. */
