@@ -26,6 +26,7 @@ const FLAGS: readonly string[] = [
   'gateway.port',
   'temporalUiPort',
   'workers.count',
+  'models.manifest',
   'logLevel',
 ];
 

@@ -6,30 +6,12 @@ import { command, group } from '../command.ts';
 import { wholeNumber } from '../input.ts';
 import { short, table } from '../output.ts';
 import type { Session } from '../session.ts';
+import { addModelCommands } from './models.ts';
 
 export function addRegistryCommands(program: Command, session: Session): void {
   program.commandsGroup('Registry:');
   addKeyCommands(program, session);
-  const models = group(program, 'models', 'trained models');
-  command<{ taskType?: string }, []>(models, session, {
-    name: 'list',
-    summary: 'models with their data and their price',
-    options: [['--task-type <name>', 'of this task type only']],
-    examples: ['models list --task-type mail-triage'],
-    run: async (current, { taskType }) => {
-      const all = await current.stores().models.list(current.project, taskType === undefined ? {} : { taskType });
-      current.print(all, (rows) =>
-        table(rows, [
-          { title: 'MODEL', value: ({ id }) => short(id) },
-          { title: 'NAME', value: ({ name }) => name },
-          { title: 'TASK TYPE', value: (model) => model.taskType },
-          { title: 'DATASET', value: ({ dataset }) => short(dataset) },
-          { title: 'PRICE', value: ({ price }) => price, numeric: true },
-          { title: 'BYTES', value: ({ artifact }) => artifact.bytes, numeric: true },
-        ]),
-      );
-    },
-  });
+  addModelCommands(program, session);
   addDatasetCommands(program, session);
   command<{ limit?: string }, []>(program, session, {
     name: 'ledger',

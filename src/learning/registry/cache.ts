@@ -3,17 +3,16 @@ import { createReadStream, existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Problem } from '../../contracts/errors.ts';
-import { versionOf, type ModelEntry, type ModelFile } from './manifest.ts';
+import type { ModelFile } from './manifest.ts';
 
 /** Where the files of a version of a base model lie. */
 export function modelDirectory(cacheDir: string, name: string, version: string): string {
   return join(cacheDir, 'models', name, version);
 }
 
-/** Do the files of a model lie in the cache, as far as their sizes say? */
-export function isDownloaded(cacheDir: string, model: ModelEntry): boolean {
-  const directory = modelDirectory(cacheDir, model.name, versionOf(model));
-  return model.files.every(({ name, bytes }) => sizeOf(join(directory, name)) === bytes);
+/** Do files lie in a directory, as far as their sizes say? */
+export function isDownloaded(directory: string, files: readonly ModelFile[]): boolean {
+  return files.every(({ name, bytes }) => sizeOf(join(directory, name)) === bytes);
 }
 
 /** What is wrong with files of a directory: missing, of another size, of another hash. Reads all of them. */

@@ -3,49 +3,21 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { ChimeraError, invalidInput, type Problem } from '../../contracts/errors.ts';
-import type { ModelConfig } from '../architecture/config.ts';
 
 /** The base models that ship with Chimera. */
 export const MODELS_FILE = fileURLToPath(new URL('../../../models/manifest.json', import.meta.url));
 
+/** What describes the architecture of safetensors; a GGUF file describes its own. */
+export const HUB_CONFIG = 'config.json';
+
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in lower-case hexadecimal digits');
 const count = z.int('must be a whole number').min(1, 'must be at least 1');
-const positive = z.number().positive('must be above 0');
 const text = z.string().min(1, 'must not be empty').max(500);
 /** A name that is also one of a file or folder. */
 const fileName = z
   .string()
   .regex(/^[A-Za-z0-9][\w.-]{0,99}$/, 'must be letters, digits and . _ -, beginning with a letter or digit');
 const folder = z.string().regex(/^([\w.-]+\/)+$/, 'must be a folder, ending with /');
-
-const encoder = z.strictObject({
-  family: z.literal('encoder'),
-  layers: count,
-  hidden: count,
-  heads: count,
-  intermediate: count,
-  vocabulary: count,
-  positions: count,
-  tokenTypes: count,
-  epsilon: positive,
-});
-
-const decoder = z.strictObject({
-  family: z.literal('decoder'),
-  layers: count,
-  hidden: count,
-  heads: count,
-  keyHeads: count,
-  headSize: count,
-  intermediate: count,
-  vocabulary: count,
-  positions: count,
-  epsilon: positive,
-  rotaryBase: positive,
-  tiedEmbeddings: z.boolean(),
-});
-
-const config: z.ZodType<ModelConfig> = z.discriminatedUnion('family', [encoder, decoder]);
 
 const source = z.discriminatedUnion('kind', [
   /** A folder of an HTTP server, of one revision. */
@@ -68,8 +40,7 @@ const modelEntry = z
     licence: text,
     /** Where people read about it. */
     home: z.url('must be a URL'),
-    config,
-    /** The weights first: their hash is the version of the model. */
+    /** The weights first: their hash is the version of the model. Beside safetensors lies the config.json of the hub. */
     files: z.array(file).min(1, 'must have at least one file'),
     /** In the order in which they are tried. */
     sources: z.array(source).min(1, 'must have at least one source'),
@@ -77,6 +48,17 @@ const modelEntry = z
   .check(({ value, issues }) => {
     for (const name of repeated(value.files.map((entry) => entry.name)))
       issues.push({ code: 'custom', path: ['files'], message: `has ${name} twice`, input: value.files });
+    const [weights] = value.files;
+    if (weights !== undefined && !/\.(gguf|safetensors)$/.test(weights.name))
+      issues.push({
+        ...{ code: 'custom', path: ['files', 0, 'name'], input: weights.name },
+        message: 'must be the weights, and end with .gguf or .safetensors',
+      });
+    if (weights?.name.endsWith('.safetensors') && value.files.every(({ name }) => name !== HUB_CONFIG))
+      issues.push({
+        ...{ code: 'custom', path: ['files'], input: value.files },
+        message: `must have ${HUB_CONFIG} beside safetensors`,
+      });
   });
 
 const manifest = z.strictObject({ models: z.array(modelEntry) }).check(({ value, issues }) => {

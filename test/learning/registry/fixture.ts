@@ -17,17 +17,6 @@ export function testModel(...sources: readonly ModelSource[]): ModelEntry {
     description: 'a model for tests',
     licence: 'MIT',
     home: 'https://models.test/tiny',
-    config: {
-      family: 'encoder',
-      layers: 1,
-      hidden: 4,
-      heads: 1,
-      intermediate: 8,
-      vocabulary: 10,
-      positions: 16,
-      tokenTypes: 2,
-      epsilon: 1e-12,
-    },
     files: Object.entries(FILES).map(([name, bytes]) => ({ name, bytes: bytes.length, sha256: sha256(bytes) })),
     sources: [...sources],
   };

@@ -1,0 +1,46 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { invalidInput } from '../../contracts/errors.ts';
+import type { ModelConfig } from '../architecture/config.ts';
+import { checkWeights, configOfGguf, configOfHub } from '../architecture/read-config.ts';
+import { ggufWeights, readGguf } from '../weights/gguf.ts';
+import { readSafetensors, safetensorsWeights } from '../weights/safetensors.ts';
+import type { Weights } from '../weights/types.ts';
+import { HUB_CONFIG, type ModelFile } from './manifest.ts';
+
+export interface OpenModel {
+  readonly weights: Weights;
+  readonly config: ModelConfig;
+}
+
+/**
+ * The weights of a base model and its architecture, checked against each other.
+ * @param directory where its files lie, the weights first among `files`
+ * @throws {ChimeraError} CHIMERA_INVALID_INPUT that names everything that is wrong with a header, the architecture or a shape
+ */
+export async function openModel(directory: string, files: readonly Pick<ModelFile, 'name'>[]): Promise<OpenModel> {
+  const { name } = files[0]!;
+  const bytes = await readFile(join(directory, name));
+  const opened = name.endsWith('.gguf')
+    ? openGguf(bytes, name)
+    : {
+        config: configOfHub(await readJson(join(directory, HUB_CONFIG)), HUB_CONFIG),
+        weights: safetensorsWeights(readSafetensors(bytes, name)),
+      };
+  checkWeights(opened.config, opened.weights);
+  return opened;
+}
+
+function openGguf(bytes: Uint8Array, name: string): OpenModel {
+  const file = readGguf(bytes, name);
+  return { config: configOfGguf(file, name), weights: ggufWeights(file) };
+}
+
+async function readJson(path: string): Promise<unknown> {
+  const text = await readFile(path, 'utf8');
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw invalidInput(HUB_CONFIG, [{ path: '', message: (error as Error).message }]);
+  }
+}
