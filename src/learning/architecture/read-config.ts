@@ -178,9 +178,10 @@ function read(
     }
   }
   for (const [name, member] of Object.entries(kind.same ?? {})) {
-    const value = at(name) ?? values[member];
-    if (value !== values[member])
-      problems.push({ path: place(name), message: `only ${String(values[member])} is supported` });
+    const [value, expected] = [at(name), values[member]];
+    if (value !== undefined && expected !== undefined && value !== expected) {
+      problems.push({ path: place(name), message: `only ${String(expected)} is supported` });
+    }
   }
   if (problems.length > 0 || !parsed.success) throw refusal(what, problems);
   return parsed.data;

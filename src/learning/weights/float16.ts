@@ -55,6 +55,6 @@ export function readBfloat16(bytes: Uint8Array): Float32Array {
 
 /** Numbers of single precision, little-endian: a view of the file where they lie at a multiple of 4, else a copy. */
 export function readFloat32(bytes: Uint8Array): Float32Array {
-  const { buffer, byteOffset } = bytes.byteOffset % 4 === 0 ? bytes : bytes.slice();
+  const { buffer, byteOffset } = bytes.byteOffset % 4 === 0 ? bytes : new Uint8Array(bytes);
   return new Float32Array(buffer, byteOffset, bytes.length / 4);
 }

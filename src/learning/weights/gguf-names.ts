@@ -68,7 +68,8 @@ export function llamaCppRows(rows: number, heads: number): Uint32Array {
 /** Row i of what comes out is row `order[i]` of `data`. */
 export function reorderRows<T extends Float32Array | Uint8Array | Int8Array>(data: T, order: Uint32Array): T {
   const width = data.length / order.length;
-  const result = data.slice() as T;
+  // A copy of any of them: the slice of a Buffer is none.
+  const result = data.map((value) => value) as T;
   order.forEach((from, row) => result.set(data.subarray(from * width, (from + 1) * width), row * width));
   return result;
 }
