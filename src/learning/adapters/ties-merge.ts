@@ -63,17 +63,22 @@ function toRank(dense: Float64Array, { module, inputs, outputs }: AdapterTarget,
  */
 export function ties(updates: readonly Float64Array[], weights: readonly number[], density: number): Float64Array {
   const trimmed = updates.map((update) => trim(update, density));
-  return updates[0]!.map((_, at) => {
-    const elected = trimmed.reduce((sum, update) => sum + update[at]!, 0) >= 0 ? 1 : -1;
+  const result = new Float64Array(updates[0]!.length);
+  for (let at = 0; at < result.length; at++) {
+    let total = 0;
+    for (const update of trimmed) total += update[at]!;
+    const elected = total >= 0 ? 1 : -1;
     let sum = 0;
     let count = 0;
-    trimmed.forEach((update, i) => {
-      if (Math.sign(update[at]!) !== elected) return;
-      sum += weights[i]! * update[at]!;
+    for (let i = 0; i < trimmed.length; i++) {
+      const value = trimmed[i]![at]!;
+      if (value * elected <= 0) continue;
+      sum += weights[i]! * value;
       count++;
-    });
-    return count === 0 ? 0 : sum / count;
-  });
+    }
+    if (count > 0) result[at] = sum / count;
+  }
+  return result;
 }
 
 /** Keeps the share of values with the largest magnitude, the earlier of equal ones. */
@@ -82,7 +87,8 @@ function trim(update: Float64Array, density: number): Float64Array {
   if (count === update.length) return update;
   const least = update.map(Math.abs).sort()[update.length - count];
   if (least === undefined) return new Float64Array(update.length);
-  let spare = count - update.reduce((above, value) => above + (Math.abs(value) > least ? 1 : 0), 0);
+  let spare = count;
+  for (const value of update) if (Math.abs(value) > least) spare--;
   return update.map((value) => {
     const magnitude = Math.abs(value);
     return magnitude > least || (magnitude === least && spare-- > 0) ? value : 0;
