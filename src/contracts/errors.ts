@@ -114,6 +114,12 @@ export const ERRORS = {
     'Restore it from a backup; `chimera gc` never touches live ones.',
   ),
   CHIMERA_SANDBOX_CRASHED: entry(503, true, 'a sandbox process died: {why}', 'It is retried in a fresh process.'),
+  CHIMERA_MODEL_CRASHED: entry(
+    503,
+    true,
+    'the process that runs models died: {why}',
+    'It is retried in a fresh process; with too little memory, load fewer or smaller models.',
+  ),
   CHIMERA_CIRCUIT_OPEN: entry(
     503,
     true,

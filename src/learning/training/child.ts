@@ -1,0 +1,63 @@
+/** The training process: one run, a step a call. */
+import { ChimeraError } from '../../contracts/errors.ts';
+import { decodeAdapter, encodeAdapter } from '../adapters/file.ts';
+import { openLocalBase } from '../bases.ts';
+import { answerCalls } from '../process/calls.ts';
+import { numericProfile } from '../runtime/session.ts';
+import { tokenize } from './examples.ts';
+import type { TrainingCalls, TrainingJob } from './job.ts';
+import { AdapterTrainer } from './trainer.ts';
+
+interface Run {
+  readonly job: TrainingJob;
+  readonly trainer: AdapterTrainer;
+  readonly baseSha256: string;
+}
+
+let run: Run | undefined;
+
+function opened(): Run {
+  if (run === undefined) throw new ChimeraError('CHIMERA_INTERNAL', { why: 'no training run is open' });
+  return run;
+}
+
+const deviceOf = ({ provider, threads }: TrainingJob) => ({
+  ...(provider === undefined ? {} : { provider }),
+  ...(threads === undefined ? {} : { threads }),
+});
+
+answerCalls<TrainingCalls>({
+  async open({ job, checkpoint }) {
+    const { spec, labels } = job;
+    const { base, tokenizer } = await openLocalBase(job.base, spec.precision);
+    const options = {
+      ...deviceOf(job),
+      ...{ base, spec },
+      data: {
+        labels,
+        train: tokenize(job.train, spec, tokenizer, labels),
+        validation: tokenize(job.validation, spec, tokenizer, labels),
+      },
+      ...(job.from === undefined ? {} : { from: decodeAdapter(job.from) }),
+    };
+    const trainer =
+      checkpoint === undefined ? AdapterTrainer.create(options) : AdapterTrainer.resume(options, checkpoint);
+    run = { job, trainer, baseSha256: base.sha256 };
+    return trainer.progress;
+  },
+
+  step: () => opened().trainer.step(),
+  checkpoint: () => Promise.resolve(opened().trainer.checkpoint()),
+
+  async finish() {
+    const { job, trainer, baseSha256 } = opened();
+    return {
+      bytes: encodeAdapter(trainer.adapter()),
+      before: await trainer.evaluate('base'),
+      after: await trainer.evaluate('adapter'),
+      progress: trainer.progress,
+      baseSha256,
+      numericProfile: numericProfile(deviceOf(job)),
+    };
+  },
+});

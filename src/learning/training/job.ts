@@ -1,0 +1,40 @@
+import type { AdapterSpec } from '../../core/training/adapter/spec.ts';
+import type { BaseLocation } from '../bases.ts';
+import type { Provider } from '../runtime/session.ts';
+import type { TextExample } from './examples.ts';
+import type { Look, TrainingProgress } from './trainer.ts';
+
+/** A training run, whole: plain data that a process is given. */
+export interface TrainingJob {
+  readonly base: BaseLocation;
+  readonly spec: AdapterSpec;
+  /** Of a classification; empty otherwise. */
+  readonly labels: readonly string[];
+  readonly train: readonly TextExample[];
+  readonly validation: readonly TextExample[];
+  readonly provider?: Provider;
+  readonly threads?: number;
+  /** The bytes of an adapter to go on from. */
+  readonly from?: Uint8Array;
+}
+
+/** What came of a run. */
+export interface TrainedAdapter {
+  /** The file of the adapter. */
+  readonly bytes: Uint8Array;
+  /** On the validation examples: before anything was trained, and after. */
+  readonly before: Omit<Look, 'step'>;
+  readonly after: Omit<Look, 'step'>;
+  readonly progress: TrainingProgress;
+  /** SHA-256 over the tensors of the base. */
+  readonly baseSha256: string;
+  readonly numericProfile: string;
+}
+
+/** Calls into the training process, by name: what goes in and what comes back. */
+export type TrainingCalls = {
+  readonly open: { readonly input: { job: TrainingJob; checkpoint?: Uint8Array }; readonly output: TrainingProgress };
+  readonly step: { readonly input: null; readonly output: TrainingProgress };
+  readonly checkpoint: { readonly input: null; readonly output: Uint8Array };
+  readonly finish: { readonly input: null; readonly output: TrainedAdapter };
+};
