@@ -17,7 +17,7 @@ import { versionOf, type ModelEntry } from '../../../src/learning/registry/manif
 import { fetchModel, type FetchedModel, type FetchModelOptions } from '../../../src/learning/registry/sources.ts';
 import { CONFIG, honest, serve, testModel, WEIGHTS, type FileServer, type Handler } from './fixture.ts';
 
-const LIMITS = { connectMs: 2_000, idleMs: 2_000 };
+const LIMITS = { connectMs: 20_000, idleMs: 20_000 };
 const HALF = 150_000;
 
 /** Says how much there is, and sends a half. */
@@ -218,13 +218,12 @@ describe('a base model from a hub', () => {
 
   it('is given up where the server does not answer, or sends no more', async () => {
     await hub(() => undefined);
-    await refused(/no answer within 50 ms/, { limits: { connectMs: 50, idleMs: 2_000 } });
+    await refused(/no answer within 50 ms/, { limits: { ...LIMITS, connectMs: 50 } });
     await server.close();
     await hub(stalls);
-    await refused(/broke off after 150000 of 300000 bytes: no byte for 50 ms/, {
-      limits: { connectMs: 2_000, idleMs: 50 },
-    });
-    assert.equal(statSync(partial()).size, HALF);
+    await refused(/broke off after \d+ of 300000 bytes: no byte for 50 ms/, { limits: { ...LIMITS, idleMs: 50 } });
+    const kept = readFileSync(partial());
+    assert.deepEqual(kept, WEIGHTS.subarray(0, kept.length));
   });
 
   it('follows redirects to servers of the manifest, and to no other without https', async () => {
