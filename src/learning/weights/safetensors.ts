@@ -12,8 +12,8 @@ const DTYPES = {
 export type Dtype = keyof typeof DTYPES;
 
 const PREFIX = 8;
-/** A model of a hundred thousand tensors has a header of 12 MB. */
-const LONGEST_HEADER = 1 << 24;
+/** A file of thirty thousand tensors has a header of 4 MB. */
+const LONGEST_HEADER = 1 << 22;
 const METADATA = '__metadata__';
 
 interface Entry {

@@ -92,7 +92,7 @@ describe('a safetensors file', () => {
     new DataView(lying.buffer).setBigUint64(0, BigInt(bytes.length), true);
     refused(lying, /its header of \d+ bytes is cut off/);
     new DataView(lying.buffer).setBigUint64(0, 2n ** 63n, true);
-    refused(lying, /the limit is 16777216/);
+    refused(lying, /the limit is 4194304/);
   });
 
   it('is refused where its header is not a JSON object of tensors', () => {
