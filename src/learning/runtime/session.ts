@@ -22,6 +22,8 @@ export type Values = Readonly<Record<string, RuntimeTensor>>;
 /** A graph that is ready to run. A run blocks the thread that calls it: see `process/`. */
 export interface Session {
   run(inputs: Values): Promise<Values>;
+  /** Writes outputs into tensors that are there; where one is an input too, it is changed in place. Null: a new one. */
+  runInto(inputs: Values, outputs: Readonly<Record<string, RuntimeTensor | null>>): Promise<Values>;
   release(): Promise<void>;
 }
 
@@ -42,7 +44,11 @@ export async function openSession(
       extra: { session: { intra_op: { allow_spinning: '0' } } },
     },
   );
-  return { run: (inputs) => session.run(inputs), release: () => session.release() };
+  return {
+    run: (inputs) => session.run(inputs),
+    runInto: (inputs, outputs) => session.run(inputs, outputs),
+    release: () => session.release(),
+  };
 }
 
 async function written(bytes: Uint8Array, directory: string): Promise<string> {

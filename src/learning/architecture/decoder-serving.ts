@@ -1,0 +1,103 @@
+import { DataType, type GraphModel } from '../onnx/types.ts';
+import { CONTRIB, Graph, type Tensor } from '../graph/graph.ts';
+import { add, multiply, silu } from '../graph/ops/arithmetic.ts';
+import { matmul } from '../graph/ops/matmul.ts';
+import { rmsNorm } from '../graph/ops/normalization.ts';
+import { gather } from '../graph/ops/shape.ts';
+import { weight, type BaseModel } from './base.ts';
+import type { DecoderConfig } from './config.ts';
+import { outputHead } from './decoder.ts';
+import { linear, type LinearOptions } from './linear.ts';
+import { rotaryTables } from './rotary.ts';
+import { updateInputs, type UpdateLayout } from './update-inputs.ts';
+
+/** Keys or values of one layer, by the names that they go in and come out under. */
+export interface CacheNames {
+  readonly past: string;
+  readonly present: string;
+}
+
+export interface ServingDecoder {
+  readonly model: GraphModel;
+  readonly caches: readonly CacheNames[];
+}
+
+/**
+ * A decoder that goes on from what it has seen (one text, any number of new tokens). Inputs `tokens` INT64 [1, length]; `last` INT32
+ * [1], the place of the last new token; `total` INT32 [], tokens with the new ones; keys and values of each layer [1, keyHeads,
+ * capacity, headSize]; the updates of the layout where there is one. Outputs `logits` [1, 1, vocabulary] of the last token, and keys
+ * and values with the new tokens in them: where they are the tensors that went in, nothing is copied.
+ */
+export function servingDecoder(
+  base: BaseModel,
+  layout: UpdateLayout | undefined,
+  options: LinearOptions,
+): ServingDecoder {
+  const config = base.config as DecoderConfig;
+  const { hidden, heads, keyHeads, headSize, layers, positions, epsilon } = config;
+  const graph = new Graph();
+  const tokens = graph.input('tokens', DataType.INT64, [1, 'length']);
+  const last = graph.input('last', DataType.INT32, [1]);
+  const total = graph.input('total', DataType.INT32, []);
+  const updates = layout === undefined ? new Map() : updateInputs(graph, config, layout, 1);
+  const norm = (x: Tensor, name: string): Tensor => rmsNorm(graph, x, weight(graph, base, name), epsilon);
+  const dense = (x: Tensor, module: string): Tensor => linear(graph, base, x, module, updates, options);
+  const tables = rotaryTables(config, positions);
+  const table = (name: 'cosines' | 'sines'): Tensor =>
+    graph.initializer(`rotary/${name}`, DataType.FLOAT, [positions, headSize / 2], bytesOf(tables[name]));
+  const angles = [table('cosines'), table('sines')];
+  const presents: Tensor[] = [];
+  const caches: CacheNames[] = [];
+
+  const attend = (layer: number, query: Tensor, key: Tensor, value: Tensor): Tensor => {
+    const pasts = ['keys', 'values'].map((name) =>
+      graph.input(`${name}.${layer}`, DataType.FLOAT, [1, keyHeads, 'capacity', headSize]),
+    );
+    const present = { shape: [1, keyHeads, 'capacity', headSize] };
+    const [context, ...grown] = graph.nodes(
+      'GroupQueryAttention',
+      [query, key, value, ...pasts, last, total, ...angles],
+      [{ shape: [1, 'length', heads * headSize] }, present, present],
+      { domain: CONTRIB, attributes: { num_heads: heads, kv_num_heads: keyHeads, do_rotary: 1 } },
+    );
+    presents.push(...grown);
+    grown.forEach(({ name }, i) => caches.push({ past: pasts[i]!.name, present: name }));
+    return context!;
+  };
+
+  let x = gather(graph, weight(graph, base, 'model.embed_tokens.weight'), tokens);
+  for (let layer = 0; layer < layers; layer++) {
+    const name = `model.layers.${layer}`;
+    const h = norm(x, `${name}.input_layernorm.weight`);
+    const [query, key, value] = ['q', 'k', 'v'].map((part) => dense(h, `${name}.self_attn.${part}_proj`));
+    x = add(graph, x, dense(attend(layer, query!, key!, value!), `${name}.self_attn.o_proj`));
+    const g = norm(x, `${name}.post_attention_layernorm.weight`);
+    const gate = silu(graph, dense(g, `${name}.mlp.gate_proj`));
+    x = add(graph, x, dense(multiply(graph, gate, dense(g, `${name}.mlp.up_proj`)), `${name}.mlp.down_proj`));
+  }
+  const end = graph.node('Gather', [x, graph.integers([-1])], [1, 1, hidden], { attributes: { axis: 1 } });
+  graph.output('logits', logits(graph, base, norm(end, 'model.norm.weight'), options));
+  const { outputs, ...model } = graph.toModel();
+  // Without a node between, so that they can be written where they are.
+  return { model: { ...model, outputs: [...outputs, ...presents] }, caches };
+}
+
+/** By the 8-bit blocks of the output layer where it has them: the sum of the products with its high and its low halves. */
+function logits(graph: Graph, base: BaseModel, x: Tensor, { accuracy }: LinearOptions): Tensor {
+  const codes = base.tensors.get('head.high.codes');
+  if (base.precision === 'fp32' || codes === undefined) return matmul(graph, x, outputHead(graph, base), { b: true });
+  const [rows, blocks, half] = codes.shape as [number, number, number];
+  const product = (part: string, ...zeros: string[]): Tensor => {
+    const tensors = [`${part}.codes`, `${part}.scales`, ...zeros].map((name) => weight(graph, base, `head.${name}`));
+    return graph.node('MatMulNBits', [x, ...tensors], [1, 1, rows], {
+      attributes: {
+        ...{ K: blocks * half * 2, N: rows, bits: 4, block_size: half * 2 },
+        ...(accuracy === undefined ? {} : { accuracy_level: accuracy }),
+      },
+      domain: CONTRIB,
+    });
+  };
+  return add(graph, product('high'), product('low', 'low.zeros'));
+}
+
+const bytesOf = (array: Float32Array): Uint8Array => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);

@@ -1,0 +1,47 @@
+import type { DecoderConfig } from '../architecture/config.ts';
+import type { CacheNames } from '../architecture/decoder-serving.ts';
+import { tensor, type Values } from '../runtime/session.ts';
+
+/** Room for so many tokens at first; it doubles when it is full. */
+const FIRST = 256;
+
+/** Keys and values of the tokens that a generation has seen. Graphs write new ones in place. */
+export class KeyCache {
+  readonly #names: readonly CacheNames[];
+  readonly #config: DecoderConfig;
+  #capacity = 0;
+  #tensors: Float32Array[];
+
+  constructor(config: DecoderConfig, names: readonly CacheNames[]) {
+    this.#config = config;
+    this.#names = names;
+    this.#tensors = names.map(() => new Float32Array(0));
+  }
+
+  /** Makes room for `tokens` in all. */
+  reserve(tokens: number): void {
+    if (tokens <= this.#capacity) return;
+    const { keyHeads, headSize, positions } = this.#config;
+    const before = this.#capacity * headSize;
+    this.#capacity = Math.min(positions, Math.max(FIRST, 2 * this.#capacity, tokens));
+    const after = this.#capacity * headSize;
+    this.#tensors = this.#tensors.map((old) => {
+      const grown = new Float32Array(keyHeads * after);
+      for (let head = 0; head < keyHeads; head++) {
+        grown.set(old.subarray(head * before, (head + 1) * before), head * after);
+      }
+      return grown;
+    });
+  }
+
+  /** As inputs and as outputs of a run: the same memory. */
+  tensors(): { inputs: Values; outputs: Values } {
+    const { keyHeads, headSize } = this.#config;
+    const shape = [1, keyHeads, this.#capacity, headSize];
+    const all = this.#tensors.map((values) => tensor(values, shape));
+    return {
+      inputs: Object.fromEntries(all.map((one, i) => [this.#names[i]!.past, one])),
+      outputs: Object.fromEntries(all.map((one, i) => [this.#names[i]!.present, one])),
+    };
+  }
+}

@@ -1,0 +1,118 @@
+import { ChimeraError, invalidInput } from '../../contracts/errors.ts';
+import { LruMap } from '../../fabric/lru.ts';
+import type { Adapter } from '../adapters/types.ts';
+import type { BaseModel } from '../architecture/base.ts';
+import { servingDecoder, type CacheNames } from '../architecture/decoder-serving.ts';
+import { servingEncoder } from '../architecture/encoder-serving.ts';
+import type { UpdateLayout } from '../architecture/update-inputs.ts';
+import type { LocalBase } from '../bases.ts';
+import type { GraphModel } from '../onnx/types.ts';
+import { openSession, type Provider, type Session } from '../runtime/session.ts';
+import { serveAdapter, type ServedAdapter } from './served-adapter.ts';
+import type { ModelChoice } from './types.ts';
+
+/** Adapters that are kept ready, in bytes. */
+const ADAPTER_BYTES = 256 * 1_048_576;
+
+export interface ModelOptions {
+  readonly bases: readonly LocalBase[];
+  /** @throws `CHIMERA_NOT_FOUND` where there is none of this name */
+  readonly loadAdapter: (sha256: string) => Promise<Adapter>;
+  /** What the weights in open sessions may take together. One session is open whatever it takes. */
+  readonly memoryBytes: number;
+  readonly threads: number;
+  readonly provider: Provider;
+  /** Products with 4-bit matrices: of the values as they are, or rounded to 8 bits in blocks, as llama.cpp does. */
+  readonly activations: 'exact' | '8bit';
+}
+
+/** A model that is chosen: a base, an adapter of it where one was named. */
+export interface Chosen extends LocalBase {
+  readonly adapter?: ServedAdapter;
+}
+
+export interface OpenModel {
+  readonly session: Session;
+  /** Of a decoder. */
+  readonly caches: readonly CacheNames[];
+}
+
+/** The models of an engine: bases, adapters that are kept ready, sessions within a budget. */
+export class Models {
+  readonly #options: ModelOptions;
+  readonly #bases: ReadonlyMap<string, LocalBase>;
+  readonly #adapters = new LruMap<string, ServedAdapter>(ADAPTER_BYTES);
+  readonly #loading = new Map<string, Promise<ServedAdapter>>();
+  readonly #sessions: LruMap<string, OpenModel>;
+  readonly #keys = new Set<string>();
+  readonly #closing: Promise<void>[] = [];
+
+  constructor(options: ModelOptions) {
+    this.#options = options;
+    this.#bases = new Map(options.bases.map((local) => [local.base.name, local]));
+    this.#sessions = new LruMap(options.memoryBytes, ({ session }) => this.#closing.push(session.release()));
+  }
+
+  /** Throws as {@link InferenceService} says. */
+  async choose({ base: name, adapter: sha256 }: ModelChoice, family: 'encoder' | 'decoder'): Promise<Chosen> {
+    const local = this.#bases.get(name);
+    if (local === undefined) throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'model', name });
+    if (local.base.config.family !== family) {
+      const task = family === 'encoder' ? 'embed or classify' : 'generate';
+      throw invalidInput('the request', [{ path: '/model', message: `${name} does not ${task}` }]);
+    }
+    return sha256 === undefined ? local : { ...local, adapter: await this.#adapter(sha256, local.base) };
+  }
+
+  async #adapter(sha256: string, base: BaseModel): Promise<ServedAdapter> {
+    const key = `${base.sha256}/${sha256}`;
+    const known = this.#adapters.get(key);
+    if (known !== undefined) return known;
+    let loading = this.#loading.get(key);
+    if (loading === undefined) {
+      loading = this.#options
+        .loadAdapter(sha256)
+        .then((adapter) => {
+          const served = serveAdapter(sha256, adapter, base);
+          this.#adapters.set(key, served, served.bytes);
+          return served;
+        })
+        .finally(() => this.#loading.delete(key));
+      this.#loading.set(key, loading);
+    }
+    return loading;
+  }
+
+  /** The session of a base for adapters of a layout. It may be closed as soon as another one is asked for. */
+  async open(base: BaseModel, layout: UpdateLayout | undefined): Promise<OpenModel> {
+    const key = sessionKey(base, layout);
+    const known = this.#sessions.get(key);
+    if (known !== undefined) return known;
+    const { model, caches } = this.#build(base, layout);
+    const { threads, provider } = this.#options;
+    const directory = base.directory === undefined ? {} : { directory: base.directory };
+    const opened = { session: await openSession(model, { threads, provider, ...directory }), caches };
+    this.#keys.add(key);
+    for (const gone of this.#sessions.set(key, opened, weightBytes(model))) this.#keys.delete(gone);
+    await Promise.all(this.#closing.splice(0));
+    return opened;
+  }
+
+  #build(base: BaseModel, layout: UpdateLayout | undefined): { model: GraphModel; caches: readonly CacheNames[] } {
+    if (base.config.family === 'encoder') return { model: servingEncoder(base, layout), caches: [] };
+    return servingDecoder(base, layout, this.#options.activations === '8bit' ? { accuracy: 4 } : {});
+  }
+
+  async close(): Promise<void> {
+    for (const key of this.#keys) this.#sessions.delete(key);
+    await Promise.all(this.#closing.splice(0));
+  }
+}
+
+/** What rows must have in common to run together. */
+export const sessionKey = ({ sha256 }: BaseModel, layout: UpdateLayout | undefined): string =>
+  JSON.stringify([sha256, layout?.rank ?? 0, layout?.modules ?? []]);
+
+/** Bytes of a graph's constants: what its session holds. */
+const weightBytes = ({ initializers }: GraphModel): number =>
+  initializers.reduce((bytes, { data }) => bytes + data.length, 0);
