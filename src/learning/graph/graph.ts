@@ -31,7 +31,7 @@ export const CONTRIB = 'com.microsoft';
  * The order of calls is the order of nodes, so that the same calls give the same bytes.
  */
 export class Graph {
-  /** Type of every floating-point value: single precision, or double for checks of gradients. */
+  /** Type of every floating-point value: single precision, or double, for checks of gradients, where the runtime has the kernels. */
   readonly float: DataType;
   readonly #nodes: GraphNode[] = [];
   readonly #initializers: Initializer[] = [];

@@ -1,4 +1,3 @@
-import { DataType } from '../../onnx/types.ts';
 import { CONTRIB, type Graph, type Tensor } from '../graph.ts';
 import { broadcast } from '../shapes.ts';
 import { sumTo } from './reduce.ts';
@@ -37,12 +36,10 @@ export function multiply(graph: Graph, a: Tensor, b: Tensor): Tensor {
 export function divide(graph: Graph, a: Tensor, b: Tensor): Tensor {
   const y = graph.node('Div', [a, b], broadcast(a.shape, b.shape));
   graph.record([y], ([dy]) => {
-    if (a.differentiable) graph.accumulate(a, sumTo(graph, divide(graph, dy!, b), a.shape));
-    if (b.differentiable) {
-      // d(a/b)/db = −(a/b)/b
-      const db = negate(graph, divide(graph, multiply(graph, dy!, y), b));
-      graph.accumulate(b, sumTo(graph, db, b.shape));
-    }
+    // da = dy / b, db = −dy · (a / b) / b
+    const share = divide(graph, dy!, b);
+    if (a.differentiable) graph.accumulate(a, sumTo(graph, share, a.shape));
+    if (b.differentiable) graph.accumulate(b, sumTo(graph, negate(graph, multiply(graph, share, y)), b.shape));
   });
   return y;
 }
@@ -56,76 +53,35 @@ export function negate(graph: Graph, a: Tensor): Tensor {
   return y;
 }
 
-export function exponential(graph: Graph, a: Tensor): Tensor {
-  const y = graph.node('Exp', [a], a.shape);
-  graph.record([y], ([dy]) => graph.accumulate(a, multiply(graph, dy!, y)));
-  return y;
-}
-
-export function logarithm(graph: Graph, a: Tensor): Tensor {
-  const y = graph.node('Log', [a], a.shape);
-  graph.record([y], ([dy]) => graph.accumulate(a, divide(graph, dy!, a)));
-  return y;
-}
-
-export function squareRoot(graph: Graph, a: Tensor): Tensor {
-  const y = graph.node('Sqrt', [a], a.shape);
-  graph.record([y], ([dy]) => graph.accumulate(a, divide(graph, scale(graph, dy!, 0.5), y)));
-  return y;
-}
-
-export function sigmoid(graph: Graph, a: Tensor): Tensor {
-  const y = graph.node('Sigmoid', [a], a.shape);
-  graph.record([y], ([dy]) => {
-    const slope = multiply(graph, y, subtract(graph, graph.scalar(1), y));
-    graph.accumulate(a, multiply(graph, dy!, slope));
-  });
-  return y;
-}
-
-export function hyperbolicTangent(graph: Graph, a: Tensor): Tensor {
-  const y = graph.node('Tanh', [a], a.shape);
-  graph.record([y], ([dy]) => {
-    const slope = subtract(graph, graph.scalar(1), multiply(graph, y, y));
-    graph.accumulate(a, multiply(graph, dy!, slope));
-  });
-  return y;
-}
-
-/** ln(1 + e^a), without overflow: max(a, 0) + ln(1 + e^−|a|). Its slope is the sigmoid. */
+/** ln(1 + e^a), without overflow: max(a, 0) + ln(1 + e^−|a|). Its slope is the sigmoid. In single precision. */
 export function softplus(graph: Graph, a: Tensor): Tensor {
   const y = graph.node('Softplus', [a], a.shape);
   graph.record([y], ([dy]) => graph.accumulate(a, multiply(graph, dy!, graph.node('Sigmoid', [a], a.shape))));
   return y;
 }
 
-/** a · sigmoid(a) (Elfwing et al. 2018). */
+/** a · sigmoid(a) (Elfwing et al. 2018). In single precision: the runtime fuses it. */
 export function silu(graph: Graph, a: Tensor): Tensor {
   const s = graph.node('Sigmoid', [a], a.shape);
   const y = graph.node('Mul', [a, s], a.shape);
   graph.record([y], ([dy]) => {
-    // s · (1 + a · (1 − s))
-    const rest = multiply(graph, a, subtract(graph, graph.scalar(1), s));
-    graph.accumulate(a, multiply(graph, dy!, multiply(graph, s, add(graph, graph.scalar(1), rest))));
+    // s + y · (1 − s)
+    const rest = multiply(graph, y, subtract(graph, graph.scalar(1), s));
+    graph.accumulate(a, multiply(graph, dy!, add(graph, s, rest)));
   });
   return y;
 }
 
-/** a · Φ(a), exact (Hendrycks and Gimpel 2016). The runtime's fused kernel knows single precision only. */
+/** a · Φ(a), exact (Hendrycks and Gimpel 2016). In single precision. */
 export function gelu(graph: Graph, a: Tensor): Tensor {
-  const cdf = (): Tensor => {
-    const erf = graph.node('Erf', [scale(graph, a, Math.SQRT1_2)], a.shape);
-    return scale(graph, add(graph, erf, graph.scalar(1)), 0.5);
-  };
-  const fused = graph.float === DataType.FLOAT;
-  const y = fused
-    ? graph.node('Gelu', [a], a.shape, { domain: CONTRIB })
-    : graph.node('Mul', [a, graph.node('Identity', [cdf()], a.shape)], a.shape);
+  const y = graph.node('Gelu', [a], a.shape, { domain: CONTRIB });
   graph.record([y], ([dy]) => {
-    const square = multiply(graph, a, a);
-    const bell = graph.node('Exp', [scale(graph, square, -0.5)], a.shape);
+    // Φ(a) + a · φ(a)
+    const erf = graph.node('Erf', [scale(graph, a, Math.SQRT1_2)], a.shape);
+    const cdf = scale(graph, add(graph, erf, graph.scalar(1)), 0.5);
+    const bell = graph.node('Exp', [scale(graph, multiply(graph, a, a), -0.5)], a.shape);
     const pdf = scale(graph, bell, 1 / Math.sqrt(2 * Math.PI));
-    graph.accumulate(a, multiply(graph, dy!, add(graph, cdf(), multiply(graph, a, pdf))));
+    graph.accumulate(a, multiply(graph, dy!, add(graph, cdf, multiply(graph, a, pdf))));
   });
   return y;
 }

@@ -1,11 +1,12 @@
 import type { Graph, Tensor } from '../graph.ts';
 import { staticShape } from '../shapes.ts';
-import { multiply, subtract } from './arithmetic.ts';
+import { multiply, negate, subtract } from './arithmetic.ts';
 import { matmul } from './matmul.ts';
 import { concatenate, gather, reshape, split } from './shape.ts';
 
 /**
- * The log-probability of each row's label under softmax(logits). `logits` [rows, classes], `labels` INT64 [rows] → [rows].
+ * The log-probability of each row's label under softmax(logits). `logits` [rows, classes], `labels` INT64 [rows] → [rows]. In
+ * single precision.
  */
 export function labelLogProbabilities(graph: Graph, logits: Tensor, labels: Tensor): Tensor {
   const [rows, classes] = staticShape(logits.shape) as [number, number];
@@ -67,5 +68,5 @@ export function weightedNegativeSum(graph: Graph, logProbabilities: Tensor, weig
   const [rows] = staticShape(logProbabilities.shape) as [number];
   const row = reshape(graph, logProbabilities, [1, rows]);
   const product = matmul(graph, row, reshape(graph, weights, [rows, 1]));
-  return reshape(graph, multiply(graph, product, graph.scalar(-1)), []);
+  return reshape(graph, negate(graph, product), []);
 }

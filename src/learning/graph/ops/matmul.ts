@@ -1,6 +1,6 @@
-import { DataType } from '../../onnx/types.ts';
 import { CONTRIB, type Graph, type Tensor } from '../graph.ts';
 import { broadcast, lastOf } from '../shapes.ts';
+import { sumTo } from './reduce.ts';
 import { asMatrix } from './shape.ts';
 
 interface Transposed {
@@ -9,8 +9,8 @@ interface Transposed {
 }
 
 /**
- * Matrix product over the last two axes. The axes before broadcast, but where a gradient flows they are equal, or `b` is a matrix.
- * `transposed` reads an operand's last two axes the other way round, without a copy of it.
+ * Matrix product over the last two axes; the axes before broadcast. `transposed` reads an operand's last two axes the other way
+ * round, without a copy of it.
  */
 export function matmul(graph: Graph, a: Tensor, b: Tensor, transposed: Transposed = {}): Tensor {
   const y = product(graph, a, b, transposed);
@@ -19,15 +19,17 @@ export function matmul(graph: Graph, a: Tensor, b: Tensor, transposed: Transpose
       const da = transposed.a
         ? product(graph, b, dy!, { a: transposed.b === true, b: true })
         : product(graph, dy!, b, { b: transposed.b !== true });
-      graph.accumulate(a, da);
+      graph.accumulate(a, sumTo(graph, da, a.shape));
     }
     if (b.differentiable) {
-      if (transposed.a) throw new RangeError('no gradient flows to the second operand of a transposed first one');
-      const shared = b.shape.length === 2;
-      const left = shared ? asMatrix(graph, a) : a;
-      const right = shared ? asMatrix(graph, dy!) : dy!;
-      const db = transposed.b ? product(graph, right, left, { a: true }) : product(graph, left, right, { a: true });
-      graph.accumulate(b, db);
+      // Where all rows meet one matrix, they are rows of one matrix themselves: one product that sums, instead of many and a sum.
+      const together = b.shape.length === 2 && !transposed.a;
+      const left = together ? asMatrix(graph, a) : a;
+      const right = together ? asMatrix(graph, dy!) : dy!;
+      const db = transposed.b
+        ? product(graph, right, left, { a: true, b: transposed.a === true })
+        : product(graph, left, right, { a: transposed.a !== true });
+      graph.accumulate(b, sumTo(graph, db, b.shape));
     }
   });
   return y;
@@ -39,19 +41,8 @@ function product(graph: Graph, a: Tensor, b: Tensor, transposed: Transposed): Te
   if (innerA !== innerB) throw new RangeError(`[${a.shape}] and [${b.shape}] have no product`);
   const shape = [...broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2)), rows, columns];
   if (!transposed.a && !transposed.b) return graph.node('MatMul', [a, b], shape);
-  if (graph.float === DataType.FLOAT) {
-    const attributes = { transA: transposed.a ? 1 : 0, transB: transposed.b ? 1 : 0 };
-    return graph.node('FusedMatMul', [a, b], shape, { attributes, domain: CONTRIB });
-  }
-  return graph.node('MatMul', [transposed.a ? turned(graph, a) : a, transposed.b ? turned(graph, b) : b], shape);
-}
-
-function turned(graph: Graph, a: Tensor): Tensor {
-  const rank = a.shape.length;
-  const perm = [...Array.from({ length: rank - 2 }, (_, axis) => axis), rank - 1, rank - 2];
-  return graph.node('Transpose', [a], [...a.shape.slice(0, -2), a.shape.at(-1)!, a.shape.at(-2)!], {
-    attributes: { perm },
-  });
+  const attributes = { transA: transposed.a ? 1 : 0, transB: transposed.b ? 1 : 0 };
+  return graph.node('FusedMatMul', [a, b], shape, { attributes, domain: CONTRIB });
 }
 
 /** A frozen matrix in 4-bit blocks: element = scale · code + minimum, of its block of `blockSize` columns. */

@@ -2,7 +2,7 @@ import { float, type Graph, type Tensor } from '../graph.ts';
 import { multiply, subtract } from './arithmetic.ts';
 import { rowMean, sumTo } from './reduce.ts';
 
-/** Layer normalisation over the last axis (Ba, Kiros and Hinton 2016). */
+/** Layer normalisation over the last axis (Ba, Kiros and Hinton 2016). In single precision. */
 export function layerNorm(graph: Graph, x: Tensor, gain: Tensor, bias: Tensor, epsilon: number): Tensor {
   const rows = [...x.shape.slice(0, -1), 1];
   const [y, mean, inverse] = graph.nodes(
@@ -24,7 +24,7 @@ export function layerNorm(graph: Graph, x: Tensor, gain: Tensor, bias: Tensor, e
   return y;
 }
 
-/** Root-mean-square normalisation over the last axis (Zhang and Sennrich 2019). */
+/** Root-mean-square normalisation over the last axis (Zhang and Sennrich 2019). In single precision. */
 export function rmsNorm(graph: Graph, x: Tensor, gain: Tensor, epsilon: number): Tensor {
   const [y, inverse] = graph.nodes(
     'SimplifiedLayerNormalization',

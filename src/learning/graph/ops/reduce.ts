@@ -1,4 +1,4 @@
-import { DataType, type Shape } from '../../onnx/types.ts';
+import type { Shape } from '../../onnx/types.ts';
 import type { Graph, Tensor } from '../graph.ts';
 import { sameShape, staticShape } from '../shapes.ts';
 import { reshape } from './shape.ts';
@@ -34,10 +34,4 @@ export function expand(graph: Graph, a: Tensor, shape: Shape): Tensor {
 export function rowMean(graph: Graph, a: Tensor): Tensor {
   const axes = graph.integers([a.shape.length - 1]);
   return graph.node('ReduceMean', [a, axes], [...a.shape.slice(0, -1), 1], { attributes: { keepdims: 1 } });
-}
-
-/** A tensor's elements as 1 where `a` equals `value`, else 0, in the graph's precision. */
-export function isEqual(graph: Graph, a: Tensor, value: Tensor): Tensor {
-  const equal = graph.node('Equal', [a, value], a.shape, { type: DataType.BOOL });
-  return graph.node('Cast', [equal], a.shape, { type: graph.float, attributes: { to: graph.float } });
 }

@@ -12,14 +12,3 @@ export function softmax(graph: Graph, a: Tensor): Tensor {
   });
   return y;
 }
-
-/** The logarithm of softmax over the last axis. */
-export function logSoftmax(graph: Graph, a: Tensor): Tensor {
-  const y = graph.node('LogSoftmax', [a], a.shape, { attributes: { axis: -1 } });
-  graph.record([y], ([dy]) => {
-    const total = sum(graph, dy!, [a.shape.length - 1]);
-    const share = multiply(graph, graph.node('Exp', [y], a.shape), total);
-    graph.accumulate(a, subtract(graph, dy!, share));
-  });
-  return y;
-}
