@@ -19,7 +19,12 @@ export interface MicroBatch {
 
 /** Lengths that graphs are made for. */
 const LENGTHS = [16, 32, 48, 64, 96, 128, 192, 256, 384, 512, 768, 1024, 1536, 2048, 4096, 8192];
-const bucketLength = (longest: number): number => LENGTHS.find((length) => length >= longest)!;
+/** Never longer than texts can be: a base has no more positions. */
+const bucketLength = (longest: number, { maxTokens }: AdapterSpec): number =>
+  Math.min(
+    LENGTHS.find((length) => length >= longest)!,
+    maxTokens,
+  );
 
 /**
  * The examples of a step's micro-batch. Every epoch is a new order of all examples, a function of seed and epoch alone, so that
@@ -67,12 +72,12 @@ function packed(rows: readonly TokenRow[], length: number, packing: boolean): To
 
 /** Examples as the inputs of a graph, `batch` of them or fewer. */
 export function microBatch(examples: readonly TokenExample[], spec: AdapterSpec, batch: number): MicroBatch {
-  return spec.task === 'classification' ? labelBatch(examples, batch) : tokenBatch(examples, spec, batch);
+  return spec.task === 'classification' ? labelBatch(examples, spec, batch) : tokenBatch(examples, spec, batch);
 }
 
-function labelBatch(examples: readonly TokenExample[], batch: number): MicroBatch {
+function labelBatch(examples: readonly TokenExample[], spec: AdapterSpec, batch: number): MicroBatch {
   const rows = examples.map(({ rows: [row] }) => row!.tokens);
-  const length = bucketLength(Math.max(...rows.map((tokens) => tokens.length)));
+  const length = bucketLength(Math.max(...rows.map((tokens) => tokens.length)), spec);
   const tokens = new BigInt64Array(batch * length);
   const mask = new Float32Array(batch * length);
   const weights = Float32Array.from({ length: batch }, (_, i) => (i < examples.length ? 1 : 0));
@@ -99,7 +104,10 @@ function labelBatch(examples: readonly TokenExample[], batch: number): MicroBatc
 function tokenBatch(examples: readonly TokenExample[], spec: AdapterSpec, batch: number): MicroBatch {
   const pairs = spec.task === 'preference';
   const rows = examples.flatMap((example) => example.rows);
-  const length = bucketLength(spec.packing ? spec.maxTokens : Math.max(...rows.map(({ tokens }) => tokens.length)));
+  const length = bucketLength(
+    spec.packing ? spec.maxTokens : Math.max(...rows.map(({ tokens }) => tokens.length)),
+    spec,
+  );
   const bins = packed(rows, length, spec.packing);
   const count = pairs ? 2 * batch : spec.packing ? bins.length : batch;
   const tokens = new BigInt64Array(count * length);

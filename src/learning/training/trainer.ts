@@ -1,5 +1,5 @@
 import { ChimeraError, invalidInput } from '../../contracts/errors.ts';
-import { adapterSpec, type AdapterSpec } from '../../core/training/adapter/spec.ts';
+import type { AdapterSpec } from '../../core/training/adapter/spec.ts';
 import { hashOf } from '../../core/canonical/canonical.ts';
 import { decodeTensorFile, encodeTensorFile } from '../../core/training/tensor-file.ts';
 import type { Adapter } from '../adapters/types.ts';
@@ -7,10 +7,11 @@ import type { BaseModel } from '../architecture/base.ts';
 import { numericProfile, tensor, type SessionOptions, type Values } from '../runtime/session.ts';
 import { SessionCache } from '../runtime/session-cache.ts';
 import { dropoutInputs, examplesAt, microBatch, type MicroBatch } from './batches.ts';
+import { checkedHeader, checkedLayout } from './check.ts';
 import type { TokenExample } from './examples.ts';
 import { trainingGraph } from './graphs.ts';
 import { adamWStep, learningRateAt, newOptimizer, type OptimizerState } from './optimizer.ts';
-import { initialValues, layoutOf, toAdapter, toVector, type Layout } from './trainables.ts';
+import { initialValues, toAdapter, toVector, type Layout } from './trainables.ts';
 
 export interface TrainingSet {
   /** Of a classification, in the order of the head's rows. */
@@ -86,36 +87,28 @@ export class AdapterTrainer {
     const layout = checkedLayout(options);
     const run = runName(options.base, options.spec, options.data);
     const { header, tensors } = decodeTensorFile(MAGIC, bytes, 'the checkpoint');
-    const {
-      run: saved,
-      profile,
-      step,
-      loss,
-      looks,
-    } = header as {
-      [name: string]: unknown;
-      looks: Look[];
-    };
-    const [parameters, first, second] = ['parameters', 'first', 'second'].map((name) => tensors.get(name));
-    const whole = [parameters, first, second].every(
+    const { run: saved, profile, step, loss, looks } = checkedHeader(header);
+    const { parameters, first, second, best, ...others } = Object.fromEntries(tensors);
+    const whole = [parameters, first, second, best ?? parameters].every(
       (part) => part instanceof Float32Array && part.length === layout.size,
     );
-    if (saved !== run || !whole || !Number.isSafeInteger(step)) {
-      throw invalidInput('the checkpoint', [{ path: '', message: 'it is of another run' }]);
+    if (saved !== run) throw invalidInput('the checkpoint', [{ path: '', message: 'it is of another run' }]);
+    if (!whole || Object.keys(others).length > 0) {
+      throw invalidInput('the checkpoint', [{ path: '', message: 'its tensors are not those of the run' }]);
     }
     const actual = numericProfile(optionsOf(options));
     if (profile !== actual) {
       throw new ChimeraError('CHIMERA_NUMERIC_PROFILE', { expected: String(profile), actual });
     }
     const trainer = new AdapterTrainer(options, layout, run, {
-      step: step as number,
+      step,
       parameters: parameters as Float32Array,
       first: first as Float32Array,
       second: second as Float32Array,
     });
-    trainer.#loss = loss === null ? Number.NaN : (loss as number);
+    trainer.#loss = loss ?? Number.NaN;
     trainer.#looks.push(...looks);
-    trainer.#best = tensors.get('best') as Float32Array | undefined;
+    trainer.#best = best as Float32Array | undefined;
     return trainer;
   }
 
@@ -162,17 +155,14 @@ export class AdapterTrainer {
     }
     for (let i = 0; i < total.length; i++) total[i]! /= weight;
     this.#loss = loss / weight;
-    if (!Number.isFinite(this.#loss)) {
-      throw new ChimeraError('CHIMERA_NO_DATA', {
-        why: `the loss of step ${step + 1} is ${this.#loss}: lower the learning rate`,
-      });
-    }
+    checkFinite(this.#loss, `the loss of step ${step + 1}`);
     adamWStep(this.#state, total, learningRateAt(step, spec), spec);
   }
 
   async #look(): Promise<void> {
     const { step, parameters } = this.#state;
     const { loss, accuracy } = await this.#judge(parameters);
+    checkFinite(loss, `the validation loss after step ${step}`);
     const before = bestOf(this.#looks);
     this.#looks.push({ step, loss, ...(accuracy === undefined ? {} : { accuracy }) });
     if (this.#options.spec.patience > 0 && (before === undefined || loss < before.loss))
@@ -268,6 +258,12 @@ function optionsOf({ base, provider, threads }: TrainerOptions): SessionOptions 
   };
 }
 
+/** A run that has left the numbers never comes back. */
+function checkFinite(loss: number, what: string): void {
+  if (Number.isFinite(loss)) return;
+  throw new ChimeraError('CHIMERA_NO_DATA', { why: `${what} is ${loss}: lower the learning rate` });
+}
+
 const bestOf = (looks: readonly Look[]): Look | undefined =>
   looks.reduce<Look | undefined>(
     (best, look) => (best === undefined || look.loss < best.loss ? look : best),
@@ -290,26 +286,3 @@ function rightOnes(outputs: Values, { examples }: MicroBatch): number {
 /** What a run is: the same base, specification and examples. */
 const runName = ({ sha256 }: BaseModel, spec: AdapterSpec, { labels, train, validation }: TrainingSet): string =>
   hashOf({ base: sha256, spec, data: { labels, train, validation } } as never);
-
-function checkedLayout({ base, spec, data }: TrainerOptions): Layout {
-  adapterSpec.parse(spec);
-  if (data.train.length === 0 || data.validation.length === 0) {
-    throw new ChimeraError('CHIMERA_NO_DATA', {
-      why: `${data.train.length} training and ${data.validation.length} validation examples`,
-    });
-  }
-  const wanted = spec.task === 'classification' ? 'encoder' : 'decoder';
-  const problems = [
-    base.config.family === wanted ? '' : `a ${spec.task} task needs a base that is an ${wanted}`,
-    spec.maxTokens <= base.config.positions ? '' : `the base takes ${base.config.positions} tokens at most`,
-    base.precision === spec.precision ? '' : `the base is loaded in ${base.precision}`,
-    spec.packing && spec.task !== 'causal' ? 'only texts of a causal task can be packed' : '',
-  ].filter((message) => message !== '');
-  if (problems.length > 0) {
-    throw invalidInput(
-      'the adapter specification',
-      problems.map((message) => ({ path: '', message })),
-    );
-  }
-  return layoutOf(base.config, spec, data.labels.length);
-}
