@@ -66,14 +66,14 @@ export async function experimentMaterial(
 
 /** The search before its first generation: a function of what the experiment's document names. */
 export async function beginSearch(
-  stores: Stores,
+  deps: Pick<ActivityDeps, 'stores' | 'learning'>,
   project: string,
   { type, champion, models }: ExperimentMaterial,
   { datasetId, settings }: Pick<ExperimentDocument, 'datasetId' | 'settings'>,
 ): Promise<SearchState> {
-  const examples = await readDataset(stores, project, datasetId);
+  const examples = await readDataset(deps.stores, project, datasetId);
   const incumbent = incumbentOf(champion, type.scorer.labels);
-  return createSearch(settings, await searchContext(stores, type, examples, models, incumbent));
+  return createSearch(settings, await searchContext(deps, type, examples, models, incumbent));
 }
 
 /** What candidates are measured on. */

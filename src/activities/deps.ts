@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { WorldEffects } from '../effects/world.ts';
+import type { Learning } from '../learning/learning.ts';
 import type { Stores } from '../stores/index.ts';
 import type { Fabric } from '../fabric/index.ts';
 import type { LendBlobs } from '../fabric/lending.ts';
@@ -8,6 +9,8 @@ import type { LendBlobs } from '../fabric/lending.ts';
 export interface ActivityDeps {
   stores: Stores;
   fabric: Fabric;
+  /** Base models of this machine: to train beside, and to ask. */
+  learning: Learning;
   /** How what agents ask of the world is performed. */
   world: WorldEffects;
   /** Makes bytes that are not stored (the modules of candidates) known to the sandboxes until they are released. */

@@ -107,7 +107,7 @@ export function createEvolutionActivities(deps: ActivityDeps): EvolutionActiviti
       const settings = { seed, population, generations, evaluations, fuel, plateau };
       const document: ExperimentDocument = { datasetId, modelIds, champion: deployment.champion, settings };
       const material = await experimentMaterial(stores, project, taskType, document);
-      const state = await beginSearch(stores, project, material, document);
+      const state = await beginSearch(deps, project, material, document);
       const id = hashOf({ ...document, taskType }).slice(0, 32);
       await stores.experiments.put(project, { id, taskType, document: asJsonObject(document) });
       failpoint('search.started');

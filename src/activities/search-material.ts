@@ -6,10 +6,10 @@ import { offerModel, summariseData, type ModelOffer, type SearchContext } from '
 import { modelsOf, parseGenome, type Genome } from '../core/evolution/genome.ts';
 import { seedOf } from '../core/execution/driver.ts';
 import { valueAt } from '../core/kpi/pointer.ts';
-import { loadLinearModel } from '../core/training/linear/model.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
 import type { RunItem } from '../fabric/index.ts';
-import type { Stores } from '../stores/index.ts';
+import type { ActivityDeps } from './deps.ts';
+import { scoreTexts, textOf } from './model-scores.ts';
 
 export interface SearchResult {
   id: string;
@@ -87,7 +87,7 @@ export function incumbentOf(champion: AgentVersion, labels: readonly string[]): 
 
 /** What a search may build with: the training split's features, and what each model says on the validation split. */
 export async function searchContext(
-  stores: Stores,
+  deps: Pick<ActivityDeps, 'stores' | 'learning'>,
   type: LabelType,
   examples: readonly DatasetExample[],
   models: readonly ModelRecord[],
@@ -107,9 +107,10 @@ export async function searchContext(
   const negative = labels.find((label) => label !== positive)!;
   const offers: ModelOffer[] = [];
   for (const record of models) {
-    const model = loadLinearModel(await stores.artifacts.get(record.artifact));
-    const score = model.labels.indexOf(positive);
-    const scores = validation.map(({ payload }) => model.score(String(valueAt(payload, type.text!) ?? ''))[score]!);
+    const texts = validation.map((example) => textOf(type, example));
+    const answers = await scoreTexts(deps, record, texts);
+    const score = answers[0]?.labels.indexOf(positive) ?? 0;
+    const scores = answers.map((answer) => answer.scores[score]!);
     const use = { name: modelName(record), input: type.text!, score, positive, negative };
     offers.push(
       offerModel(

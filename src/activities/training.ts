@@ -1,16 +1,18 @@
+import { adapterSpec, type AdapterSpec } from '../contracts/adapters.ts';
 import { ChimeraError } from '../contracts/errors.ts';
 import { failpoint } from '../contracts/failpoint.ts';
-import type { DatasetExample, JsonObject } from '../contracts/records.ts';
-import { hashOf } from '../core/canonical/canonical.ts';
+import type { ArtifactRef, DatasetExample, JsonObject } from '../contracts/records.ts';
 import { valueAt } from '../core/kpi/pointer.ts';
-import { loadLinearModel } from '../core/training/linear/model.ts';
-import { LINEAR_VARIANTS, type LinearSpec } from '../core/training/linear/spec.ts';
-import { createTrainer, resumeTrainer, type TrainingData } from '../core/training/linear/trainer.ts';
+import { ADAPTER_VARIANTS } from '../core/training/adapter/variants.ts';
+import { LINEAR_VARIANTS } from '../core/training/linear/spec.ts';
+import type { TrainingData } from '../core/training/linear/trainer.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
-import { classificationReport } from '../core/kpi/confusion.ts';
 import { readDataset, typeOfDataset } from './datasets.ts';
 import type { ActivityDeps } from './deps.ts';
 import { heartbeating } from './heartbeat.ts';
+import { textOf } from './model-scores.ts';
+import { trainAdapterModel } from './train-adapter.ts';
+import { trainLinear } from './train-linear.ts';
 
 export interface ModelSummary {
   id: string;
@@ -20,8 +22,33 @@ export interface ModelSummary {
   text: string;
 }
 
+/** How good a model is whose training was left. */
+export interface LeftModel {
+  left: { step: number; loss: number; accuracy?: number };
+}
+
+/** What a training came to, before it is registered. */
+export interface TrainedModel {
+  /** Name of the run, by which its checkpoints are found. */
+  readonly run: string;
+  readonly artifact: ArtifactRef;
+  readonly spec: JsonObject;
+  readonly validation: ModelSummary['validation'];
+  readonly report: JsonObject;
+}
+
+/** How a training hears and tells. */
+export interface RunHooks {
+  readonly signal: AbortSignal;
+  readonly note: (details: JsonObject) => void;
+}
+
 export interface TrainingActivities {
-  planTraining(input: { variants?: string[] }): Promise<string[]>;
+  /**
+   * The names of what is to be trained: what is asked for, else all linear variants, the adapters whose base model the project
+   * has, and those that the caller specifies. `CHIMERA_NOT_FOUND` names the known ones.
+   */
+  planTraining(input: { project?: string; variants?: string[]; adapters?: AdapterSpec[] }): Promise<string[]>;
   /** Trains one variant, resuming from the last checkpoint, and registers it by content. */
   trainModel(input: {
     project: string;
@@ -29,89 +56,81 @@ export interface TrainingActivities {
     datasetId: string;
     variant: string;
     seed: string;
-  }): Promise<ModelSummary>;
+    /** Of a variant that the caller specifies. */
+    adapter?: AdapterSpec;
+    /** Leave an adapter's training after so many steps: the next attempt goes on from there. */
+    until?: number;
+  }): Promise<ModelSummary | LeftModel>;
 }
 
-/** Passes between two checkpoints. */
-const CHECKPOINT_EVERY = 5;
+export function createTrainingActivities(deps: ActivityDeps): TrainingActivities {
+  const { stores } = deps;
+  const isThere = async (project: string, { base }: AdapterSpec): Promise<boolean> =>
+    (await stores.baseModels.get(project, base)) !== undefined;
 
-export function createTrainingActivities({ stores }: ActivityDeps): TrainingActivities {
   return {
-    planTraining({ variants }) {
-      const known = LINEAR_VARIANTS.map((spec) => spec.name);
+    async planTraining({ project, variants, adapters = [] }) {
+      const specs = [...adapters.map((spec) => adapterSpec.parse(spec)), ...ADAPTER_VARIANTS];
+      const linear = LINEAR_VARIANTS.map(({ name }) => name);
+      const known = [...linear, ...specs.map(({ name }) => name)];
       const unknown = (variants ?? []).filter((name) => !known.includes(name));
       if (unknown.length > 0) {
-        return Promise.reject(
-          new ChimeraError('CHIMERA_NOT_FOUND', {
-            what: `model variant (known: ${known.join(', ')})`,
-            name: unknown.join(', '),
-          }),
-        );
+        throw new ChimeraError('CHIMERA_NOT_FOUND', {
+          what: `model variant (known: ${known.join(', ')})`,
+          name: unknown.join(', '),
+        });
       }
-      return Promise.resolve(variants ?? known);
+      const wanted = specs.filter(({ name }) => variants?.includes(name) ?? true);
+      const present = await Promise.all(
+        wanted.map((spec) => (project === undefined ? Promise.resolve(false) : isThere(project, spec))),
+      );
+      const missing = wanted.filter((spec, i) => !present[i] && (variants !== undefined || adapters.includes(spec)));
+      if (missing.length > 0) {
+        throw new ChimeraError('CHIMERA_NOT_FOUND', {
+          what: 'base model in this project (chimera models pull fetches it)',
+          name: [...new Set(missing.map(({ base }) => base))].join(', '),
+        });
+      }
+      return variants ?? [...linear, ...wanted.filter((_, i) => present[i]).map(({ name }) => name)];
     },
 
-    async trainModel({ project, taskType, datasetId, variant, seed }) {
+    async trainModel({ project, taskType, datasetId, variant, seed, adapter, until }) {
       return heartbeating(async (signal, note) => {
-        const base = LINEAR_VARIANTS.find((spec) => spec.name === variant);
-        if (base === undefined) throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'model variant', name: variant });
-        const spec: LinearSpec = { ...base, seed };
         const type = await typeOfDataset(stores, project, datasetId, taskType);
         const data = trainingData(type, await readDataset(stores, project, datasetId));
-        const run = hashOf({ datasetId, spec }).slice(0, 32);
-        const saved = await stores.snapshots.latest(project, run);
-        const trainer =
-          saved === undefined
-            ? createTrainer(spec, data)
-            : resumeTrainer(spec, data, await stores.artifacts.get(saved.artifact));
-        while (!trainer.progress.done) {
-          signal.throwIfAborted();
-          const progress = trainer.step();
-          note({ variant, step: progress.step, of: progress.of, loss: progress.loss });
-          if (!progress.done && progress.step % CHECKPOINT_EVERY === 0) {
-            const artifact = await stores.artifacts.put(trainer.checkpoint(), { kind: 'checkpoint' });
-            failpoint('checkpoint.put');
-            await stores.snapshots.put(project, run, progress.step, artifact);
-            failpoint('checkpoint.row');
-          }
-          // The step is synchronous: let heartbeats and cancellation through.
-          await new Promise((resolve) => setImmediate(resolve));
-        }
-        const artifact = await stores.artifacts.put(trainer.model(), { kind: 'model' });
-        const report = judgeModel(type, data, await stores.artifacts.get(artifact));
+        const material = { type, datasetId, data };
+        const hooks = { signal, note: (details: JsonObject) => note({ variant, ...details }) };
+        const linear = LINEAR_VARIANTS.find(({ name }) => name === variant);
+        const spec = adapter ?? ADAPTER_VARIANTS.find(({ name }) => name === variant);
+        if (linear === undefined && spec === undefined)
+          throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'model variant', name: variant });
+        const trained =
+          linear === undefined
+            ? await trainAdapterModel(deps, project, material, { ...spec!, seed }, hooks, until)
+            : await trainLinear(deps, project, material, { ...linear, seed }, hooks);
+        if ('left' in trained) return trained;
         failpoint('model.put');
-        const { price, name } = spec;
-        await stores.models.put(
-          project,
-          {
-            id: artifact.sha256,
-            name,
-            taskType,
-            artifact,
-            price,
-            dataset: datasetId,
-            spec: spec as unknown as JsonObject,
-            report: { validation: report, examples: data.train.length, passes: trainer.progress.step },
-          },
-          {
-            type: 'model.trained',
-            actor: `training/${run}`,
-            subject: artifact.sha256,
-            details: { name, dataset: datasetId },
-          },
-        );
-        failpoint('model.row');
-        const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
-        return {
-          id: artifact.sha256,
-          name,
-          price,
-          validation: report,
-          text: `model ${name}: balanced accuracy ${percent(report.balancedAccuracy)} on validation, price ${price}`,
-        };
+        return register(project, taskType, datasetId, (linear ?? spec)!, trained);
       });
     },
   };
+
+  async function register(
+    project: string,
+    taskType: string,
+    dataset: string,
+    { name, price }: { name: string; price: number },
+    { run, artifact, spec, report, validation }: TrainedModel,
+  ): Promise<ModelSummary> {
+    const id = artifact.sha256;
+    const details = { name, dataset };
+    const audit = { type: 'model.trained', actor: `training/${run}`, subject: id, details };
+    await stores.models.put(project, { id, name, taskType, artifact, price, dataset, spec, report }, audit);
+    failpoint('model.row');
+    const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
+    const text = `model ${name}: balanced accuracy ${percent(validation.balancedAccuracy)} on validation, price ${price}`;
+    return { id, name, price, validation, text };
+  }
 }
 
 /** What a text model learns from a dataset: the text at the task type's pointer, and the right label. */
@@ -125,20 +144,9 @@ export function trainingData(type: TaskType, examples: readonly DatasetExample[]
   const part = (split: DatasetExample['split']) =>
     examples
       .filter((example) => example.split === split)
-      .map(({ payload, expected }) => ({
-        text: String(valueAt(payload, text) ?? ''),
-        label: String(valueAt(expected, scorer.pointer)),
+      .map((example) => ({
+        text: textOf(type, example),
+        label: String(valueAt(example.expected, scorer.pointer)),
       }));
   return { labels: scorer.labels, train: part('train'), validation: part('validation') };
-}
-
-/** How well a model answers the validation split. */
-export function judgeModel(type: TaskType, data: TrainingData, bytes: Uint8Array): ModelSummary['validation'] {
-  const model = loadLinearModel(bytes);
-  const pairs = data.validation.map(({ text, label }) => {
-    const scores = model.score(text);
-    return { expected: label, predicted: model.labels[scores.indexOf(Math.max(...scores))] };
-  });
-  const report = classificationReport(pairs, { labels: data.labels, seed: type.name, replicates: 200 });
-  return { accuracy: report.accuracy.estimate, balancedAccuracy: report.balancedAccuracy.estimate };
 }

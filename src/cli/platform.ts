@@ -12,7 +12,11 @@ import { EncryptionCodec } from '../codec/payload-codec.ts';
 import { wasmtimePath } from '../fabric/wasmtime/release.ts';
 import { createDispatcher } from '../gateway/dispatcher.ts';
 import { CODEC_PATH } from '../gateway/routes/codec.ts';
+import { servedModels } from '../gateway/openai/served.ts';
 import { createGateway } from '../gateway/server.ts';
+import { openLearning } from '../learning/learning.ts';
+import { loadModels } from '../learning/registry/manifest.ts';
+import { loadProviders } from '../learning/remote/load.ts';
 import { applyManifest } from '../manifest/apply.ts';
 import { loadManifest } from '../manifest/manifest.ts';
 import { openArtifacts } from '../stores/artifacts/open.ts';
@@ -173,6 +177,14 @@ interface GatewayParts {
 async function listen(parts: GatewayParts, undo: Undo[]): Promise<string> {
   const { config, stack, stores, temporal, telemetry, metricsText, gatewayPort } = parts;
   const { uiUrl, namespace } = stack.temporal;
+  const learning = openLearning({
+    cacheDir: config.cacheDir,
+    models: loadModels(config.models.manifest),
+    resolve: (sha256) => stores.artifacts.get({ sha256 }),
+    onLine: (line) => telemetry.logger.info({ line }, 'base model'),
+  });
+  undo.push(() => learning.close());
+  const providers = loadProviders(loadManifest(config.manifest).providers, process.env);
   const gateway = createGateway({
     stores,
     temporal,
@@ -185,6 +197,7 @@ async function listen(parts: GatewayParts, undo: Undo[]): Promise<string> {
     },
     metrics: metricsText,
     logger: telemetry.logger,
+    inference: { service: learning.inference, models: (project) => servedModels(stores, project), providers },
   });
   const { host } = config.gateway;
   const url = await gateway.listen({ host, port: gatewayPort });

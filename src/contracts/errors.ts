@@ -138,6 +138,12 @@ export const ERRORS = {
     'there is not enough data: {why}',
     'Send more tasks and feedback, or lower the minimum.',
   ),
+  CHIMERA_DIVERGED: entry(
+    422,
+    false,
+    'the training diverged: {what} is {loss}',
+    'Lower the learning rate, or shorten gradients more.',
+  ),
   CHIMERA_NOT_SHOWN_BETTER: entry(
     409,
     false,

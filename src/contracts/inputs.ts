@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { adapterSpec } from './adapters.ts';
 import { DEFAULT_PROJECT } from './names.ts';
 import { invalidInput } from './errors.ts';
 
@@ -127,6 +128,24 @@ export const trainingInput = z.strictObject({
   deviceClass: z.string().default('cpu'),
   /** Names of the model variants; default: all that there are. */
   variants: z.array(z.string()).optional(),
+  /** Adapters of one's own, beside the variants. */
+  adapters: z.array(adapterSpec).optional(),
+  /** Leave the training of adapters after so many steps, at a checkpoint. */
+  until: z.number().int().min(1).optional(),
+  leaseMs: positiveMs.default(30 * 60_000),
+});
+
+export const sweepInput = z.strictObject({
+  project,
+  taskType,
+  seed,
+  datasetId: z.string(),
+  deviceClass: z.string().default('cpu'),
+  /** What all candidates have in common. */
+  adapter: adapterSpec,
+  learningRates: z.array(z.number().gt(0).max(1)).min(1).max(16),
+  /** Default: the adapter's own. */
+  ranks: z.array(z.number().int().min(1).max(256)).min(1).max(8).optional(),
   leaseMs: positiveMs.default(30 * 60_000),
 });
 
@@ -206,6 +225,7 @@ export type DiscoveryInput = z.output<typeof discoveryInput>;
 export type StreamMonitorInput = z.output<typeof streamMonitorInput>;
 export type CurationInput = z.output<typeof curationInput>;
 export type TrainingInput = z.output<typeof trainingInput>;
+export type SweepInput = z.output<typeof sweepInput>;
 export type EvolutionInput = z.output<typeof evolutionInput>;
 export type EvaluationInput = z.output<typeof evaluationInput>;
 export type RolloutInput = z.output<typeof rolloutInput>;

@@ -13,12 +13,14 @@ export const SIGNALS = {
   leaseNews: 'leaseNews',
   /** To an execution: look again, somebody has answered a question. No argument. */
   answered: 'answered',
+  /** To a training run. Argument: {@link TrainingPoint}. */
+  trainingPoint: 'trainingPoint',
 } as const;
 
 export const UPDATES = {
-  /** Of an execution. Argument: {@link By}. The answer comes when no step is under way any more. */
+  /** Of an execution or a training. Argument: {@link By}. The answer comes when no step is under way any more. */
   pause: 'pause',
-  /** Of an execution. Argument: {@link By}. */
+  /** Of an execution or a training. Argument: {@link By}. */
   resume: 'resume',
   /** Of an execution: it ends as failed with what it has. Argument: {@link By}. */
   cancel: 'cancel',
@@ -40,11 +42,22 @@ export interface AnswerToQuestion extends By {
 export const QUERIES = {
   /** Of the lease broker: its state in a table's terms. */
   leases: 'leases',
-  /** Of a training run: loss by step and variant. */
+  /** Of a training run: models, and loss by step and variant. */
   progress: 'progress',
   /** Of an execution: where it stands and what it waits for. */
   inspect: 'inspect',
 } as const;
+
+/** How far a training is, and how well it goes. */
+export interface TrainingPoint {
+  variant: string;
+  step: number;
+  of: number;
+  /** Of the step's examples, in nats. */
+  loss: number;
+  /** On the validation examples, where it was time to look. */
+  look?: { step: number; loss: number; accuracy?: number };
+}
 
 export interface LeaseRelease {
   leaseId: string;

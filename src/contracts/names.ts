@@ -27,6 +27,7 @@ export const WORKFLOWS = {
   streamMonitor: 'streamMonitorWorkflow',
   curation: 'curationWorkflow',
   training: 'trainingWorkflow',
+  sweep: 'sweepWorkflow',
   evolution: 'evolutionWorkflow',
   evaluation: 'evaluationWorkflow',
   rollout: 'rolloutWorkflow',

@@ -39,7 +39,7 @@ async function openTokenizer(directory: string, files: BaseLocation['files'], na
   const weights = files[0]!.name;
   if (weights.endsWith('.gguf')) {
     const { metadata } = readGguf(await readFile(join(directory, weights)), weights);
-    return tokenizerOfGguf(metadata, name);
+    return tokenizerOfGguf(new Map([...metadata].map(([key, { value }]) => [key, value])), name);
   }
   const optional = files.some((file) => file.name === 'tokenizer_config.json');
   const config = optional ? await readFile(join(directory, 'tokenizer_config.json'), 'utf8') : undefined;

@@ -3,7 +3,7 @@ import { canonicalJson } from '../core/canonical/canonical.ts';
 import type { ActivityDeps } from '../activities/deps.ts';
 
 /** What a verification works with. */
-export interface VerifyDeps extends Pick<ActivityDeps, 'stores' | 'fabric' | 'lendBlobs'> {
+export interface VerifyDeps extends Pick<ActivityDeps, 'stores' | 'fabric' | 'lendBlobs' | 'learning'> {
   readonly project: string;
   readonly signal: AbortSignal;
 }

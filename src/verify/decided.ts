@@ -74,7 +74,7 @@ async function replay(
     const columns = await runCandidates(deps, project, material, candidates, examples, { signal: deps.signal });
     return evaluationsOf(material.type, candidates, columns, examples);
   };
-  let state = await beginSearch(stores, project, material, asked);
+  let state = await beginSearch(deps, project, material, asked);
   const derived: object[] = [];
   while (stopReason(state) === undefined) {
     deps.signal.throwIfAborted();

@@ -3,7 +3,9 @@ import { recentFrom } from '../activities/curation.ts';
 import { judgeVersions, readEvaluation } from '../activities/evaluation.ts';
 import { readLabelled } from '../activities/labelled.ts';
 import { requireLabels } from '../activities/search-material.ts';
-import { judgeModel, trainingData } from '../activities/training.ts';
+import { isAdapterSpec } from '../activities/model-scores.ts';
+import { judgeLinear } from '../activities/train-linear.ts';
+import { trainingData } from '../activities/training.ts';
 import type { AgentVersion, DatasetRecord, ModelRecord } from '../contracts/records.ts';
 import { hashOf, sha256Hex } from '../core/canonical/canonical.ts';
 import { cutDataset, cutSettingsOf, type DatasetCut } from '../core/curation/cut.ts';
@@ -41,28 +43,39 @@ export async function checkDatasets(
   return compared.done();
 }
 
-/** Models trained again from their dataset and specification, never from a checkpoint. */
+/**
+ * Models trained again from their dataset and specification, never from a checkpoint. An adapter is exact on one numeric profile
+ * only, and takes its minutes: of it only the name is checked, which is its bytes' hash.
+ */
 export async function checkModels(deps: VerifyDeps, models: readonly ModelRecord[]): Promise<Check> {
   const compared = new Comparison('models');
-  for (const { id, name, dataset, taskType, artifact, spec, report, price } of models) {
+  const adapters = models.filter(({ spec }) => isAdapterSpec(spec));
+  for (const { id, name, artifact } of adapters) {
+    const subject = `adapter ${name} (${short(id)})`;
+    await compared.derive(subject, async () =>
+      compared.same(subject, id, sha256Hex(await deps.stores.artifacts.get(artifact))),
+    );
+  }
+  const linear = models.filter(({ spec }) => !isAdapterSpec(spec));
+  for (const { id, name, dataset, taskType, artifact, spec, report, price } of linear) {
     const subject = `model ${name} (${short(id)})`;
     await compared.derive(subject, async () => {
       deps.signal.throwIfAborted();
       const type = await typeOfDataset(deps.stores, deps.project, dataset, taskType);
       const data = trainingData(type, await readDataset(deps.stores, deps.project, dataset));
-      const linear = spec as unknown as LinearSpec;
-      const trainer = createTrainer(linear, data);
+      const settings = spec as unknown as LinearSpec;
+      const trainer = createTrainer(settings, data);
       while (!trainer.progress.done) trainer.step();
       const bytes = trainer.model();
       const sha256 = sha256Hex(bytes);
       compared.same(
         subject,
         { id, sha256: artifact.sha256, price, validation: report.validation },
-        { id: sha256, sha256, price: linear.price, validation: judgeModel(type, data, bytes) },
+        { id: sha256, sha256, price: settings.price, validation: judgeLinear(type, data, bytes) },
       );
     });
   }
-  return compared.done();
+  return compared.done(adapters.length === 0 ? undefined : `${adapters.length} adapters: only their names`);
 }
 
 /** Versions that evolution made, compiled again from their genomes; and the name of every version from its content. */

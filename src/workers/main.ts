@@ -45,6 +45,7 @@ async function main(): Promise<void> {
     connection: connectionOptions,
     namespace,
     cacheDir: config.cacheDir,
+    ...(config.models.manifest === undefined ? {} : { modelsManifest: config.models.manifest }),
     poolSize: config.workers.poolSize,
     encryptionKeys: config.encryptionKeys,
   });

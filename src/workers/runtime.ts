@@ -8,6 +8,8 @@ import { createActivities } from '../activities/index.ts';
 import type { ActivityDeps } from '../activities/deps.ts';
 import { prefixed } from '../contracts/names.ts';
 import { createLendingFabric } from '../fabric/lending.ts';
+import { isAdapterFile, openLearning } from '../learning/learning.ts';
+import { loadModels } from '../learning/registry/manifest.ts';
 import { openWorld } from '../effects/world.ts';
 import { wasmtimePath } from '../fabric/wasmtime/release.ts';
 import { deviceCounts, deviceCosts, type Manifest } from '../manifest/manifest.ts';
@@ -29,6 +31,8 @@ export interface WorkerOptions {
   connection: ConnectionOptions;
   namespace: string;
   cacheDir: string;
+  /** Base models beside those that ship with Chimera: a file like models/manifest.json. */
+  modelsManifest?: string;
   /** Sandbox processes; default: the processors of this machine. */
   poolSize?: number;
   queuePrefix?: string;
@@ -52,16 +56,25 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
     Runtime.install(runtimeOptions(telemetry));
     runtimeInstalled = true;
   }
+  const resolve = (sha256: string): Promise<Uint8Array> => stores.artifacts.get({ sha256 });
+  const learning = openLearning({
+    cacheDir,
+    models: loadModels(options.modelsManifest),
+    resolve,
+    onLine: (line) => telemetry.logger.info({ line }, 'base model'),
+  });
   const { fabric, lendBlobs } = createLendingFabric({
     poolSize: options.poolSize ?? availableParallelism(),
-    resolve: (sha256) => stores.artifacts.get({ sha256 }),
+    resolve,
     wasmtime: wasmtimePath(cacheDir),
+    hosted: { isHosted: isAdapterFile, ask: learning.ask },
   });
   const dataConverter = createDataConverter(options.encryptionKeys ?? []);
   const connection = await Connection.connect(options.connection);
   const native = await NativeConnection.connect(options.connection as Parameters<typeof NativeConnection.connect>[0]);
   const deps: ActivityDeps = {
     stores,
+    learning,
     fabric: withCircuits(fabric),
     temporal: new Client({ connection, namespace, dataConverter, interceptors: clientInterceptors() }),
     deviceClasses: deviceCounts(manifest),
@@ -114,6 +127,7 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
     await Promise.allSettled(runs);
     fabric.close();
+    await learning.close();
     await connection.close();
     await native.close();
   }

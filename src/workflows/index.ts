@@ -8,6 +8,7 @@ export { executionWorkflow } from './execution.ts';
 export { leaseBrokerWorkflow } from './lease-broker.ts';
 export { rolloutWorkflow } from './rollout.ts';
 export { streamMonitorWorkflow } from './stream-monitor.ts';
+export { sweepWorkflow } from './sweep.ts';
 export { taskBatchWorkflow } from './task-batch.ts';
 export { taskWorkflow } from './task.ts';
 export { trainingWorkflow } from './training.ts';

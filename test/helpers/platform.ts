@@ -22,6 +22,7 @@ import { startTelemetry, type Telemetry } from '../../src/telemetry/telemetry.ts
 import { startWorkers, type RunningWorkers } from '../../src/workers/runtime.ts';
 import { stopAtEnd } from './hooks.ts';
 import { queuePrefix, testStack, type TestStack } from './stack.ts';
+import { noModels } from './learning.ts';
 
 /** A device class that is declared and that no worker of {@link TestPlatform.work} polls. */
 export const IDLE_CLASS = 'idle';
@@ -141,6 +142,7 @@ export async function openPlatform(options: PlatformOptions = {}): Promise<TestP
         fabric,
         temporal,
         lendBlobs: () => ({ release() {} }),
+        learning: noModels(),
         deviceClasses: deviceCounts(manifest),
         deviceCosts: deviceCosts(manifest),
         world: await openWorld({ tools: [], toolsFolder: TOOLS_FOLDER, reachable: [] }),

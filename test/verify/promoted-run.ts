@@ -21,6 +21,7 @@ import type { VerifyDeps } from '../../src/verify/check.ts';
 import { wordItems, words } from '../failpoints/words.ts';
 import { stopAtEnd } from '../helpers/hooks.ts';
 import { testHome, testStack } from '../helpers/stack.ts';
+import { noModels } from '../helpers/learning.ts';
 
 export interface PromotedRun {
   readonly deps: VerifyDeps;
@@ -54,9 +55,11 @@ export async function promotedRun(): Promise<PromotedRun> {
     await stores.close();
     await database.drop();
   });
-  const deps: VerifyDeps = { stores, fabric, lendBlobs, project: PROJECT, signal: new AbortController().signal };
+  const learning = noModels();
+  const { signal } = new AbortController();
+  const deps: VerifyDeps = { stores, fabric, lendBlobs, learning, project: PROJECT, signal };
   const { activities } = createActivities({
-    ...{ stores, fabric, lendBlobs, deviceClasses: {}, deviceCosts: {}, queuePrefix: '' },
+    ...{ stores, fabric, lendBlobs, learning, deviceClasses: {}, deviceCosts: {}, queuePrefix: '' },
     temporal: undefined as unknown as Client, // none of the activities below starts a workflow
     world: await openWorld({ tools: [], toolsFolder: '/', reachable: [] }),
   });

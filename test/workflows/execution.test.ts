@@ -17,6 +17,7 @@ import { testAgent } from '../helpers/agents.ts';
 import { failureOf, FOREIGN_QUEUE, sharedPlatform, stateText, until, type TestPlatform } from '../helpers/platform.ts';
 import { openScene, type Scene } from './scene.ts';
 import { effect, SCRIPTS } from './scripts.ts';
+import { noModels } from '../helpers/learning.ts';
 
 const count = (n: number): JsonObject => effect('tool', { tool: 'counting', input: { n } });
 const gate = (name: string): JsonObject => effect('tool', { tool: 'gate', input: { name } });
@@ -383,7 +384,10 @@ describe('executionWorkflow', function () {
       const { signal } = new AbortController();
       const upto = await stores.tasks.nextOrdinal(project, taskType);
       const before = calls.length;
-      const check = await checkExecutions({ stores, fabric, lendBlobs, project, signal }, { taskType, upto });
+      const check = await checkExecutions(
+        { stores, fabric, lendBlobs, learning: noModels(), project, signal },
+        { taskType, upto },
+      );
       assert.deepEqual(check.differences, []);
       assert.ok(check.count > 5, `${check.count} executions`);
       assert.equal(calls.length, before, 'nothing acts again');

@@ -16,6 +16,10 @@ const BAD: Record<WorkflowType, { input: object; named: string[] }> = {
   streamMonitorWorkflow: { input: { pollMs: -1 }, named: ['/taskType', '/pollMs'] },
   curationWorkflow: { input: { minimumExamples: 1 }, named: ['/taskType', '/minimumExamples'] },
   trainingWorkflow: { input: { taskType: 'notes', leaseMs: 'long' }, named: ['/datasetId', '/leaseMs'] },
+  sweepWorkflow: {
+    input: { taskType: 'notes', datasetId: 'd', adapter: { kind: 'adapter' }, learningRates: [2] },
+    named: ['/adapter/base', '/learningRates/0'],
+  },
   evolutionWorkflow: {
     input: { taskType: 'notes', datasetId: 'd', modelIds: [], population: 1, shards: 0 },
     named: ['/population', '/shards'],

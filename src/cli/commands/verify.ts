@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { ChimeraError, invalidInput } from '../../contracts/errors.ts';
 import { wasmtimePath } from '../../fabric/wasmtime/release.ts';
+import { loadModels } from '../../learning/registry/manifest.ts';
 import type { Check } from '../../verify/check.ts';
 import { command } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -40,17 +41,23 @@ async function verify(session: Session, options: VerifyOptions): Promise<ExitCod
   const { project } = session;
   const version = agent === undefined ? undefined : await resolveAgent(stores, project, agent, taskType);
   // Loaded when asked for: they bring the sandbox with them.
-  const [{ rederive }, { checkArtifacts }, { createLendingFabric }] = await Promise.all([
-    import('../../verify/rederive.ts'),
-    import('../../verify/artifacts.ts'),
-    import('../../fabric/lending.ts'),
-  ]);
+  const [{ rederive }, { checkArtifacts }, { createLendingFabric }, { isAdapterFile, openLearning }] =
+    await Promise.all([
+      import('../../verify/rederive.ts'),
+      import('../../verify/artifacts.ts'),
+      import('../../fabric/lending.ts'),
+      import('../../learning/learning.ts'),
+    ]);
   const interrupted = untilInterrupted();
+  const { cacheDir, models } = session.config;
+  const resolve = (sha256: string): Promise<Uint8Array> => stores.artifacts.get({ sha256 });
+  const learning = openLearning({ cacheDir, models: loadModels(models.manifest), resolve });
   const { fabric, lendBlobs } = createLendingFabric({
-    resolve: (sha256) => stores.artifacts.get({ sha256 }),
-    wasmtime: wasmtimePath(session.config.cacheDir),
+    resolve,
+    wasmtime: wasmtimePath(cacheDir),
+    hosted: { isHosted: isAdapterFile, ask: learning.ask },
   });
-  const deps = { stores, fabric, lendBlobs, project, signal: interrupted.signal };
+  const deps = { stores, fabric, lendBlobs, learning, project, signal: interrupted.signal };
   const onCheck = (check: Check): void => session.say(checkLine(check));
   const checks: Check[] = [];
   try {
@@ -66,6 +73,7 @@ async function verify(session: Session, options: VerifyOptions): Promise<ExitCod
     }
   } finally {
     fabric.close();
+    await learning.close();
     interrupted.release();
   }
   const ok = checks.every(({ differing }) => differing === 0);

@@ -4,7 +4,8 @@ import { decodeTensorFile, encodeTensorFile, type TensorData } from '../../core/
 import { adapterProblems } from './check.ts';
 import type { Adapter } from './types.ts';
 
-const MAGIC = 'CHAD';
+/** How an adapter's bytes begin. */
+export const ADAPTER_MAGIC = 'CHAD';
 const WHAT = 'the adapter file';
 
 const header = z.strictObject({
@@ -14,6 +15,7 @@ const header = z.strictObject({
   rank: z.number(),
   alpha: z.number(),
   rankStabilised: z.boolean(),
+  maxTokens: z.number().int().min(1).optional(),
   targets: z.array(z.strictObject({ module: z.string(), inputs: z.number(), outputs: z.number() })),
   labels: z.array(z.string()).optional(),
 });
@@ -25,13 +27,14 @@ const HEAD = { weight: 'head.weight', bias: 'head.bias' };
 /** The bytes of an adapter: the same content is always the same bytes. Throws `CHIMERA_INVALID_INPUT` that names every problem. */
 export function encodeAdapter(adapter: Adapter): Uint8Array {
   refuse('the adapter', adapterProblems(adapter));
-  const { base, task, rank, alpha, rankStabilised, targets, head } = adapter;
+  const { base, task, rank, alpha, rankStabilised, maxTokens, targets, head } = adapter;
   const updates = targets.flatMap(({ module, a, b }) => [[aOf(module), a] as const, [bOf(module), b] as const]);
   return encodeTensorFile(
-    MAGIC,
+    ADAPTER_MAGIC,
     {
       format: 1,
       ...{ base: { name: base.name, sha256: base.sha256 }, task, rank, alpha, rankStabilised },
+      maxTokens,
       targets: targets.map(({ module, inputs, outputs }) => ({ module, inputs, outputs })),
       labels: head?.labels,
     },
@@ -47,7 +50,7 @@ export function encodeAdapter(adapter: Adapter): Uint8Array {
  * on tensors that do not have the shapes that the header says.
  */
 export function decodeAdapter(bytes: Uint8Array): Adapter {
-  const file = decodeTensorFile(MAGIC, bytes, WHAT);
+  const file = decodeTensorFile(ADAPTER_MAGIC, bytes, WHAT);
   const parsed = header.safeParse(file.header);
   if (!parsed.success) {
     throw invalidInput(
@@ -55,7 +58,7 @@ export function decodeAdapter(bytes: Uint8Array): Adapter {
       parsed.error.issues.map(({ path, message }) => ({ path: `/${path.join('/')}`, message })),
     );
   }
-  const { format: _, targets, labels, ...rest } = parsed.data;
+  const { format: _, targets, labels, maxTokens, ...rest } = parsed.data;
   const problems: Problem[] = [];
   const unread = new Map(file.tensors);
   const take = (name: string): Float32Array => {
@@ -67,6 +70,7 @@ export function decodeAdapter(bytes: Uint8Array): Adapter {
   };
   const adapter: Adapter = {
     ...rest,
+    ...(maxTokens === undefined ? {} : { maxTokens }),
     targets: targets.map((target) => ({ ...target, a: take(aOf(target.module)), b: take(bOf(target.module)) })),
     ...(labels === undefined ? {} : { head: { labels, weight: take(HEAD.weight), bias: take(HEAD.bias) } }),
   };

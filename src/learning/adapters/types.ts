@@ -30,6 +30,8 @@ export interface Adapter extends AdapterScaling {
   /** The base's name in the registry, and the SHA-256 of its weights. */
   readonly base: { readonly name: string; readonly sha256: string };
   readonly task: 'classification' | 'causal' | 'preference';
+  /** Texts were cut to so many tokens while it was trained: what it is asked about has to be, too. */
+  readonly maxTokens?: number;
   /** In the order of their names. */
   readonly targets: readonly AdapterTarget[];
   readonly head?: ClassifierHead;

@@ -49,6 +49,8 @@ answerCalls<TrainingCalls>({
   step: () => opened().trainer.step(),
   checkpoint: () => Promise.resolve(opened().trainer.checkpoint()),
 
+  evaluate: () => opened().trainer.evaluate('adapter'),
+
   async finish() {
     const { job, trainer, baseSha256 } = opened();
     return {

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { ChimeraError } from '../../contracts/errors.ts';
 import { CallProcess } from '../process/calls.ts';
 import type { TrainedAdapter, TrainingCalls, TrainingJob } from './job.ts';
-import type { TrainingProgress } from './trainer.ts';
+import type { Look, TrainingProgress } from './trainer.ts';
 
 const ENTRY = fileURLToPath(new URL('./child.ts', import.meta.url));
 
@@ -15,35 +15,43 @@ export interface TrainingHooks {
   readonly onStep: (progress: TrainingProgress) => void;
   /** Ends the process, and the run where it stands. */
   readonly signal: AbortSignal;
-  /** Leave the run here, at a checkpoint: it goes on later, elsewhere. */
-  readonly pauseAt?: (progress: TrainingProgress) => boolean;
 }
 
 /**
  * Trains an adapter in a process of its own.
- * @returns the adapter; undefined where it was left at a checkpoint
  * @throws `CHIMERA_MODEL_CRASHED` where the process dies, `CHIMERA_CANCELLED`, and what {@link TrainingCalls} throw
  */
-export async function trainAdapter(job: TrainingJob, hooks: TrainingHooks): Promise<TrainedAdapter | undefined> {
-  const { signal, checkpoint, checkpointEvery, onStep, onCheckpoint, pauseAt } = hooks;
-  signal.throwIfAborted();
+export async function trainAdapter(job: TrainingJob, hooks: TrainingHooks): Promise<TrainedAdapter> {
+  return (await trainUntil(job, hooks, Infinity)) as TrainedAdapter;
+}
+
+/**
+ * Like {@link trainAdapter}, but leaves the run after so many steps, at a checkpoint from which it goes on later.
+ * @returns the adapter, or how good it is so far where the run was left
+ */
+export async function trainUntil(
+  job: TrainingJob,
+  { signal, checkpoint, checkpointEvery, onStep, onCheckpoint }: TrainingHooks,
+  until: number,
+): Promise<TrainedAdapter | { left: Look }> {
+  const cancelled = (): ChimeraError => new ChimeraError('CHIMERA_CANCELLED', { what: `training ${job.spec.name}` });
+  if (signal.aborted) throw cancelled();
   const child = new CallProcess<TrainingCalls>(ENTRY);
   const kill = (): void => child.kill();
   signal.addEventListener('abort', kill);
   try {
     let progress = await child.call('open', { job, ...(checkpoint === undefined ? {} : { checkpoint }) });
-    while (!progress.done) {
+    while (!progress.done && progress.step < until) {
       progress = await child.call('step', null);
       onStep(progress);
-      const pause = pauseAt?.(progress) === true;
-      if (!progress.done && (pause || progress.step % checkpointEvery === 0)) {
+      if (!progress.done && (progress.step % checkpointEvery === 0 || progress.step >= until)) {
         await onCheckpoint(progress, await child.call('checkpoint', null));
       }
-      if (!progress.done && pause) return undefined;
     }
+    if (!progress.done) return { left: { step: progress.step, ...(await child.call('evaluate', null)) } };
     return await child.call('finish', null);
   } catch (error) {
-    if (signal.aborted) throw new ChimeraError('CHIMERA_CANCELLED', { what: `training ${job.spec.name}` });
+    if (signal.aborted) throw cancelled();
     throw error;
   } finally {
     signal.removeEventListener('abort', kill);

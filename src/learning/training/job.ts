@@ -36,5 +36,6 @@ export type TrainingCalls = {
   readonly open: { readonly input: { job: TrainingJob; checkpoint?: Uint8Array }; readonly output: TrainingProgress };
   readonly step: { readonly input: null; readonly output: TrainingProgress };
   readonly checkpoint: { readonly input: null; readonly output: Uint8Array };
+  readonly evaluate: { readonly input: null; readonly output: Omit<Look, 'step'> };
   readonly finish: { readonly input: null; readonly output: TrainedAdapter };
 };

@@ -108,9 +108,9 @@ export function toAdapter(
   };
   const head: { head?: ClassifierHead } =
     labels.length === 0 ? {} : { head: { labels, weight: piece('head.weight'), bias: piece('head.bias') } };
-  const { rank, alpha, rankStabilised, task } = spec;
+  const { rank, alpha, rankStabilised, task, maxTokens } = spec;
   return {
-    ...{ rank, alpha, rankStabilised, task },
+    ...{ rank, alpha, rankStabilised, task, maxTokens },
     base: { name: base.name, sha256: base.sha256 },
     targets: layout.modules.map((module) => ({
       module,

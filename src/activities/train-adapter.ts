@@ -1,0 +1,98 @@
+import { Context } from '@temporalio/activity';
+import type { AdapterSpec } from '../contracts/adapters.ts';
+import { failpoint } from '../contracts/failpoint.ts';
+import { SIGNALS, type TrainingPoint } from '../contracts/messages.ts';
+import type { JsonObject } from '../contracts/records.ts';
+import { hashOf } from '../core/canonical/canonical.ts';
+import type { TrainingData } from '../core/training/linear/trainer.ts';
+import type { TaskType } from '../core/validation/task-type.ts';
+import { trainUntil, type TrainingHooks } from '../learning/training/host.ts';
+import type { TrainingJob } from '../learning/training/job.ts';
+import type { Look } from '../learning/training/trainer.ts';
+import type { ActivityDeps } from './deps.ts';
+import { judgeScores, scoreTexts } from './model-scores.ts';
+import type { RunHooks, TrainedModel } from './training.ts';
+
+type Deps = Pick<ActivityDeps, 'stores' | 'learning' | 'temporal'>;
+
+/** Steps between two checkpoints: what is lost with a worker at most. */
+const CHECKPOINT_EVERY = 10;
+/** Points of its loss curve that a run sends to its workflow at most: each is an event of its history. */
+const POINTS = 60;
+
+interface Material {
+  readonly type: TaskType;
+  readonly datasetId: string;
+  readonly data: TrainingData;
+}
+
+/** Trains an adapter in a process of its own, from its last checkpoint on. */
+export async function trainAdapterModel(
+  deps: Deps,
+  project: string,
+  { type, datasetId, data }: Material,
+  spec: AdapterSpec,
+  { signal, note }: RunHooks,
+  until?: number,
+): Promise<TrainedModel | { left: Look }> {
+  const { stores, learning } = deps;
+  const run = hashOf({ datasetId, spec } as unknown as JsonObject).slice(0, 32);
+  const saved = await stores.snapshots.latest(project, run);
+  note({ waitingFor: `base model ${spec.base}` });
+  const base = await learning.locate(spec.base, {
+    signal,
+    onProgress: (bytes, of) => note({ fetching: spec.base, bytes, of }),
+  });
+  const job: TrainingJob = { base, spec, labels: data.labels, train: data.train, validation: data.validation };
+  const tell = pointTeller(deps, spec);
+  const hooks: TrainingHooks = {
+    ...(saved === undefined ? {} : { checkpoint: await stores.artifacts.get(saved.artifact) }),
+    checkpointEvery: CHECKPOINT_EVERY,
+    signal,
+    onStep: ({ step, of, loss, looks }) => {
+      note({ step, of, loss });
+      tell({ variant: spec.name, step, of, loss, ...(looks.at(-1)?.step === step ? { look: looks.at(-1)! } : {}) });
+    },
+    onCheckpoint: async ({ step }, bytes) => {
+      const artifact = await stores.artifacts.put(bytes, { kind: 'checkpoint' });
+      failpoint('checkpoint.put');
+      await stores.snapshots.put(project, run, step, artifact);
+      failpoint('checkpoint.row');
+    },
+  };
+  const trained = await trainUntil(job, hooks, until ?? Infinity);
+  if ('left' in trained) return trained;
+  const artifact = await stores.artifacts.put(trained.bytes, { kind: 'model' });
+  const document = spec as unknown as JsonObject;
+  const texts = data.validation.map(({ text }) => text);
+  const answers = await scoreTexts(deps, { artifact, spec: document }, texts, signal);
+  const expected = data.validation.map(({ label }) => label);
+  const validation = judgeScores(type, data.labels, expected, answers);
+  const { before, after, progress, baseSha256, numericProfile } = trained;
+  return {
+    run,
+    artifact,
+    spec: document,
+    validation,
+    report: {
+      ...{ validation, examples: data.train.length, steps: progress.step },
+      // A head that was drawn and not trained says nothing; the loss is what training began with.
+      ...{ before: before as unknown as JsonObject, after: after as unknown as JsonObject },
+      looks: progress.looks as unknown as JsonObject[],
+      ...{ baseSha256, numericProfile },
+    },
+  };
+}
+
+/** Sends points of the curve to the workflow that this activity belongs to. News that gets lost is no failure. */
+function pointTeller({ temporal }: Deps, { steps }: AdapterSpec): (point: TrainingPoint) => void {
+  const { workflowExecution } = Context.current().info;
+  if (workflowExecution === undefined) return () => {};
+  const { workflowId, runId } = workflowExecution;
+  const handle = temporal.workflow.getHandle(workflowId, runId);
+  const every = Math.max(1, Math.ceil(steps / POINTS));
+  return (point) => {
+    if (point.step % every !== 0 && point.look === undefined) return;
+    handle.signal(SIGNALS.trainingPoint, point).catch(() => undefined);
+  };
+}

@@ -1,0 +1,16 @@
+import type { z } from 'zod';
+import { adapterSpec, type AdapterSpec } from '../../../contracts/adapters.ts';
+
+const variant = (spec: z.input<typeof adapterSpec>): AdapterSpec => adapterSpec.parse(spec);
+
+/**
+ * The adapters that a cycle trains for a task type of labels, where their base model is there. A call costs about as much
+ * processor time as a hundred of the cheapest model: a search has to find out for which tasks that is worth it.
+ */
+export const ADAPTER_VARIANTS: readonly AdapterSpec[] = [
+  variant({
+    ...{ kind: 'adapter', name: 'minilm-lora', base: 'all-MiniLM-L6-v2', task: 'classification' },
+    ...{ targets: ['query', 'value'], rank: 8, alpha: 16, learningRate: 2e-3 },
+    ...{ maxTokens: 64, batch: 16, steps: 150, evaluateEvery: 25, patience: 3, price: 100 },
+  }),
+];

@@ -1,0 +1,66 @@
+import { ADAPTER_MAGIC, decodeAdapter } from './adapters/file.ts';
+import type { BaseLocation } from './bases.ts';
+import { startInference, type RunningInference } from './inference/host.ts';
+import { modelDirectory, isDownloaded } from './registry/cache.ts';
+import { findModel, versionOf, type ModelEntry } from './registry/manifest.ts';
+import { fetchModel, type FetchModelOptions } from './registry/sources.ts';
+
+export interface LearningOptions {
+  readonly cacheDir: string;
+  /** The base models that can be had. */
+  readonly models: readonly ModelEntry[];
+  /** The bytes of an adapter by SHA-256. */
+  readonly resolve: (sha256: string) => Promise<Uint8Array>;
+  readonly onLine?: (line: string) => void;
+}
+
+export interface LabelledScores {
+  readonly labels: readonly string[];
+  readonly scores: readonly number[];
+}
+
+/** What a process needs to train and to ask models. Nothing is downloaded or started before it is asked for. */
+export interface Learning {
+  /** Is the base model on this machine? */
+  has(base: string): boolean;
+  /** Where it lies; fetched where it does not. */
+  locate(base: string, options?: Pick<FetchModelOptions, 'signal' | 'onProgress'>): Promise<BaseLocation>;
+  readonly inference: RunningInference;
+  /** What a classifier says to each text, by the SHA-256 of its adapter: the probability of each label. */
+  ask(adapter: string, texts: readonly string[], signal?: AbortSignal): Promise<LabelledScores[]>;
+  close(): Promise<void>;
+}
+
+/** Are these the bytes of an adapter? Then a model has to be asked where its base is. */
+export const isAdapterFile = (bytes: Uint8Array): boolean =>
+  new TextDecoder('latin1').decode(bytes.subarray(0, ADAPTER_MAGIC.length)) === ADAPTER_MAGIC;
+
+export function openLearning({ cacheDir, models, resolve, onLine = () => {} }: LearningOptions): Learning {
+  const bases = new Map<string, Promise<string>>();
+  const baseOf = (adapter: string): Promise<string> => {
+    const known = bases.get(adapter) ?? resolve(adapter).then((bytes) => decodeAdapter(bytes).base.name);
+    bases.set(adapter, known);
+    known.catch(() => bases.delete(adapter));
+    return known;
+  };
+  const locate: Learning['locate'] = async (base, options = {}) => {
+    const entry = findModel(models, base);
+    const { directory } = await fetchModel(entry, { cacheDir, onLine, ...options });
+    return { name: base, directory, files: entry.files.map(({ name }) => ({ name })) };
+  };
+  const inference = startInference({ locate, loadAdapter: resolve });
+  return {
+    has: (base) => {
+      const entry = models.find(({ name }) => name === base);
+      return entry !== undefined && isDownloaded(modelDirectory(cacheDir, base, versionOf(entry)), entry.files);
+    },
+    locate,
+    inference,
+    ask: async (adapter, texts, signal) => {
+      const model = { base: await baseOf(adapter), adapter };
+      const answer = await inference.classify({ model, texts, ...(signal === undefined ? {} : { signal }) });
+      return answer.scores.map((scores) => ({ labels: answer.labels, scores: [...scores] }));
+    },
+    close: () => inference.close(),
+  };
+}
