@@ -69,12 +69,16 @@ export interface DemoReport {
   /** In the order of their deployment. */
   agents: {
     name: string;
+    /** It only puts tasks to a model and never served: a measure of that model. */
+    alone?: boolean;
     accuracy: Estimate;
     balancedAccuracy: Estimate;
     f1: Estimate;
     fuelPer1000: number;
     modelCallsPer1000: number;
   }[];
+  /** What evolution was offered last: balanced accuracy on validation, price of a call in calls of the cheapest one. */
+  models: { name: string; price: number; balancedAccuracy: number; askedBy: string[] }[];
   /** Who served which ordinals, `to` exclusive; `agent` is a name above. */
   served: { agent: string; from: number; to: number }[];
   rolling: { agent: string; points: { ordinal: number; accuracy: number; low?: number; high?: number }[] }[];

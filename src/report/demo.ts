@@ -13,7 +13,7 @@ import { timeline } from './plots/timeline.ts';
 /** The report of a whole demonstration as one HTML file. A pure function of its data: same data, same bytes. */
 export function renderDemoReport(data: DemoReport): string {
   const first = data.agents[0];
-  const last = data.agents.at(-1);
+  const last = data.agents.findLast(({ alone }) => alone !== true);
   const gain = first && last ? last.balancedAccuracy.value - first.balancedAccuracy.value : Number.NaN;
   return page({
     eyebrow: `Chimera · ${data.title}`,
@@ -24,7 +24,7 @@ export function renderDemoReport(data: DemoReport): string {
       value: percent(agent.balancedAccuracy.value),
       note: 'balanced accuracy',
     })),
-    body: [judgePart(data), streamPart(data), confusionPart(data), timePart(data), nextPart(data)],
+    body: [judgePart(data), modelsPart(data), streamPart(data), confusionPart(data), timePart(data), nextPart(data)],
     footer: FOOTER,
   });
 }
@@ -58,13 +58,28 @@ function judgePart({ agents }: DemoReport): Html {
     table(
       ['agent', ...METRICS.map(([name]) => name), 'fuel per 1,000', 'model calls per 1,000'],
       agents.map((agent, index) => ({
-        chosen: index === agents.length - 1,
+        chosen: index === agents.findLastIndex(({ alone }) => alone !== true),
         cells: [
           agent.name,
           ...METRICS.map(([, metric]) => cell(agent[metric])),
           compact(agent.fuelPer1000),
           compact(agent.modelCallsPer1000),
         ],
+      })),
+    ),
+  );
+}
+
+function modelsPart({ models }: DemoReport): Html | undefined {
+  if (models.length === 0) return undefined;
+  return section(
+    'The models',
+    'What the last cycle trained and offered to evolution, which weighs what an answer is worth against its price.',
+    table(
+      ['model', 'balanced accuracy on validation', 'price of a call', 'asked by'],
+      models.map(({ name, balancedAccuracy, price, askedBy }) => ({
+        chosen: askedBy.length > 0,
+        cells: [name, percent(balancedAccuracy), String(price), askedBy.join(', ') || 'nobody'],
       })),
     ),
   );

@@ -113,8 +113,18 @@ describe('reports', () => {
     assert.match(renderCycleReport({ ...early, decision, rollout }), /The challenger was rolled back/);
   });
 
+  it('tell a model that stands alone from the champions, and who asks which model', () => {
+    const sample = sampleDemo();
+    const alone = { ...sample.agents[0]!, name: 'adapter alone', alone: true };
+    const html = renderDemoReport({ ...sample, agents: [...sample.agents, alone] });
+    checkMarkup(html);
+    assert.match(html, /adapter alone/);
+    assert.equal(/<h1[^>]*>([^<]*)/.exec(html)?.[1], /<h1[^>]*>([^<]*)/.exec(renderDemoReport(sample))?.[1]);
+    assert.match(html, /minilm-lora[^]*?nobody/);
+  });
+
   it('render a demonstration with nothing in it, and a lineage that loops', () => {
-    const empty = { agents: [], served: [], rolling: [], events: [], layers: [], urls: [], commands: [] };
+    const empty = { agents: [], models: [], served: [], rolling: [], events: [], layers: [], urls: [], commands: [] };
     checkMarkup(renderDemoReport({ taskType: 't', title: 'empty', judged: 0, ...empty }));
     const looped = {
       ...sampleCycle(),

@@ -26,6 +26,10 @@ export function sampleDemo(): DemoReport {
     taskType: 'mail-triage',
     title: 'mail triage demonstration',
     judged: 988,
+    models: [
+      { name: 'words', price: 1, balancedAccuracy: 0.968, askedBy: ['champion 2'] },
+      { name: 'minilm-lora', price: 100, balancedAccuracy: 0.957, askedBy: [] },
+    ],
     agents: [
       {
         name: 'keyword rule',

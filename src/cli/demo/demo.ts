@@ -10,6 +10,7 @@ import { startPlatform, type Platform } from '../platform.ts';
 import { untilInterrupted } from '../signals.ts';
 import { loadExample, type DemoExample, type ExampleItem } from './example.ts';
 import { judge, storeJudge } from './judge.ts';
+import { adapterAgents, bringBaseModels, lastModels } from './models.ts';
 import { playExample } from './play.ts';
 import { createPrinter } from './printer.ts';
 import { demoReport } from './report-data.ts';
@@ -37,6 +38,7 @@ export async function runDemo({ session, exit, seed, mails }: DemoOptions): Prom
     signal: interrupted.signal,
   });
   try {
+    await bringBaseModels(platform, printer, interrupted.signal);
     const example = await loadExample(EXAMPLE);
     const items = await example.load({ seed, ...(mails === undefined ? {} : { limit: mails }) });
     const name = `${EXAMPLE}/${seed}/${mails ?? 'all'}`;
@@ -48,8 +50,16 @@ export async function runDemo({ session, exit, seed, mails }: DemoOptions): Prom
         printer.line(`✓ example   ${example.title}; agent ${example.baseline.agent} (${baseline.slice(0, 8)}) serves`),
       onEvent: (event) => printer.event(event, example.noun),
     });
-    const judged = await judgeChampions(platform, example, items);
-    const report = await demoReport(platform, example, judged, secondsByLayer(await platform.metricsText()));
+    const models = await lastModels(platform, example.taskType.name);
+    const alone = await adapterAgents(platform, example.taskType.name, models);
+    const judged = await judgeAll(
+      platform,
+      example,
+      items,
+      alone.map(({ version }) => version),
+    );
+    const layerSeconds = secondsByLayer(await platform.metricsText());
+    const report = await demoReport(platform, example, { judged, models, alone, layerSeconds });
     const file = join(config.home, 'reports', `${EXAMPLE}.html`);
     mkdirSync(join(config.home, 'reports'), { recursive: true });
     writeFileSync(file, renderDemoReport(report));
@@ -66,11 +76,12 @@ export async function runDemo({ session, exit, seed, mails }: DemoOptions): Prom
   }
 }
 
-/** Every champion of the stream, and the agent that served first, on what nobody served. */
-async function judgeChampions(
+/** Every champion of the stream, the agent that served first, and others, on what nobody served. */
+async function judgeAll(
   platform: Platform,
   example: DemoExample,
   items: readonly ExampleItem[],
+  others: readonly string[],
 ): Promise<EvaluationDocument> {
   const { stores, config, temporal } = platform;
   const { project } = config;
@@ -79,5 +90,5 @@ async function judgeChampions(
   const champions = [...new Set(history.map(({ champion }) => champion))];
   const unseen = items.filter((item) => item.part === 'judge');
   const datasetId = await storeJudge(stores, project, example, unseen);
-  return judge(stores, temporal, project, taskType, datasetId, champions);
+  return judge(stores, temporal, project, taskType, datasetId, [...champions, ...others]);
 }

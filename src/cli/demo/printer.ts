@@ -4,6 +4,8 @@ import type { Part } from './example.ts';
 
 export interface Printer {
   line(text: string): void;
+  /** How far a part of the start is: gone with the next line. */
+  part(name: string, text: string): void;
   event(event: PlanEvent, noun: string): void;
   close(): void;
 }
@@ -36,6 +38,7 @@ export function createPrinter(io: Io): Printer {
   };
   return {
     line,
+    part: (name, text) => draw(`… ${name.padEnd(9)} ${text}`),
     close: clear,
     event(event, noun) {
       switch (event.kind) {

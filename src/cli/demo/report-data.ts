@@ -3,8 +3,10 @@ import { LAYERS, workflowId, WORKFLOWS } from '../../contracts/names.ts';
 import { WINDOW } from '../../core/kpi/stream.ts';
 import { summariseWindow, type KpiWindow } from '../../core/kpi/windows.ts';
 import type { DemoReport, Estimate } from '../../report/data.ts';
+import type { ModelRecord } from '../../contracts/records.ts';
 import type { Platform } from '../platform.ts';
 import type { DemoExample } from './example.ts';
+import { offeredModels } from './models.ts';
 
 const estimateOf = ({ estimate, low, high }: { estimate: number; low: number; high: number }): Estimate => ({
   value: estimate,
@@ -17,20 +19,30 @@ function namesOf(versions: readonly string[], baseline: string): Map<string, str
   return new Map(versions.map((version, i) => [version, i === 0 ? `${baseline} agent` : `champion ${i}`]));
 }
 
+/** What the demo ended with. */
+export interface DemoOutcome {
+  readonly judged: EvaluationDocument;
+  readonly models: readonly ModelRecord[];
+  /** Agents that only put tasks to a model. */
+  readonly alone: readonly { readonly version: string; readonly name: string }[];
+  readonly layerSeconds: Partial<Record<string, number>>;
+}
+
 /** All that the demo's table and report show, read from the stores. */
 export async function demoReport(
   platform: Platform,
   example: DemoExample,
-  judged: EvaluationDocument,
-  layerSeconds: Partial<Record<string, number>>,
+  { judged, models, alone, layerSeconds }: DemoOutcome,
 ): Promise<DemoReport> {
   const { stores, config, gatewayUrl, stack } = platform;
   const { project } = config;
   const taskType = example.taskType.name;
-  const names = namesOf(
-    judged.versions.map(({ version }) => version),
+  const others = new Map(alone.map(({ version, name }) => [version, name]));
+  const champions = namesOf(
+    judged.versions.map(({ version }) => version).filter((version) => !others.has(version)),
     example.baseline.agent,
   );
+  const names = new Map([...champions, ...others]);
   const nameOf = (version: string): string => names.get(version) ?? version.slice(0, 8);
   const history = await stores.deployments.history(project, taskType);
   const end = await stores.tasks.nextOrdinal(project, taskType);
@@ -48,12 +60,14 @@ export async function demoReport(
     judged: judged.expected.length,
     agents: judged.versions.map(({ version, report, fuel, modelCalls }) => ({
       name: nameOf(version),
+      ...(others.has(version) ? { alone: true } : {}),
       accuracy: estimateOf(report.accuracy),
       balancedAccuracy: estimateOf(report.balancedAccuracy),
       f1: estimateOf(report.f1),
       fuelPer1000: fuel,
       modelCallsPer1000: modelCalls,
     })),
+    models: await offeredModels(platform, models, champions),
     served: served.filter(({ from, to }) => to > from),
     rolling: [...Map.groupBy(windows, (window) => window.agentVersion)].map(([version, own]) => ({
       agent: nameOf(version),

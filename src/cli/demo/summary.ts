@@ -14,6 +14,12 @@ export function summaryText(report: DemoReport, run: { file: string; seconds: nu
     { title: 'fuel per 1,000', value: (agent) => compact(agent.fuelPer1000), numeric: true },
     { title: 'model calls per 1,000', value: (agent) => compact(agent.modelCallsPer1000), numeric: true },
   ]);
+  const models = table(report.models, [
+    { title: 'model', value: ({ name }) => name },
+    { title: 'balanced accuracy on validation', value: ({ balancedAccuracy }) => percent(balancedAccuracy) },
+    { title: 'price of a call', value: ({ price }) => String(price), numeric: true },
+    { title: 'asked by', value: ({ askedBy }) => (askedBy.length === 0 ? 'nobody' : askedBy.join(', ')) },
+  ]);
   const layers = report.layers
     .filter(({ seconds }) => seconds > 0)
     .map(({ layer, seconds }) => `${layer} ${duration(seconds)}`)
@@ -22,6 +28,10 @@ export function summaryText(report: DemoReport, run: { file: string; seconds: nu
     `Judged once on ${report.judged} tasks that nobody served or learned from (95 % intervals):`,
     '',
     agents,
+    '',
+    'What the last cycle trained and offered to evolution, which weighs what an answer is worth against its price:',
+    '',
+    models,
     '',
     ...(layers === '' ? [] : [`Time in activities by layer: ${layers}`]),
     `Whole run: ${duration(run.seconds)}`,
