@@ -11,11 +11,15 @@ import { openSession, type Provider, type Session } from '../runtime/session.ts'
 import { serveAdapter, type ServedAdapter } from './served-adapter.ts';
 import type { ModelChoice } from './types.ts';
 
-/** Adapters that are kept ready, in bytes. */
-const ADAPTER_BYTES = 256 * 1_048_576;
+/** Adapters that are kept ready. */
+const ADAPTERS = 256;
 
 export interface ModelOptions {
-  readonly bases: readonly LocalBase[];
+  /**
+   * A base by its name. `weights`: the SHA-256 of those that an adapter was trained beside, for bases that lie in several precisions.
+   * @throws `CHIMERA_NOT_FOUND` where there is none of this name
+   */
+  readonly openBase: (name: string, weights?: string) => Promise<LocalBase>;
   /** @throws `CHIMERA_NOT_FOUND` where there is none of this name */
   readonly loadAdapter: (sha256: string) => Promise<Adapter>;
   /** What the weights in open sessions may take together. One session is open whatever it takes. */
@@ -37,50 +41,42 @@ export interface OpenModel {
   readonly caches: readonly CacheNames[];
 }
 
-/** The models of an engine: bases, adapters that are kept ready, sessions within a budget. */
+/** The models of an engine: adapters that are kept ready, sessions within a budget. */
 export class Models {
   readonly #options: ModelOptions;
-  readonly #bases: ReadonlyMap<string, LocalBase>;
-  readonly #adapters = new LruMap<string, ServedAdapter>(ADAPTER_BYTES);
-  readonly #loading = new Map<string, Promise<ServedAdapter>>();
+  readonly #adapters: LruMap<string, Promise<ServedAdapter>>;
   readonly #sessions: LruMap<string, OpenModel>;
   readonly #keys = new Set<string>();
   readonly #closing: Promise<void>[] = [];
 
   constructor(options: ModelOptions) {
     this.#options = options;
-    this.#bases = new Map(options.bases.map((local) => [local.base.name, local]));
+    this.#adapters = new LruMap(ADAPTERS);
     this.#sessions = new LruMap(options.memoryBytes, ({ session }) => this.#closing.push(session.release()));
   }
 
   /** Throws as {@link InferenceService} says. */
   async choose({ base: name, adapter: sha256 }: ModelChoice, family: 'encoder' | 'decoder'): Promise<Chosen> {
-    const local = this.#bases.get(name);
-    if (local === undefined) throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'model', name });
+    const adapter = sha256 === undefined ? undefined : await this.#adapter(name, sha256);
+    const local = adapter?.local ?? (await this.#options.openBase(name));
     if (local.base.config.family !== family) {
       const task = family === 'encoder' ? 'embed or classify' : 'generate';
       throw invalidInput('the request', [{ path: '/model', message: `${name} does not ${task}` }]);
     }
-    return sha256 === undefined ? local : { ...local, adapter: await this.#adapter(sha256, local.base) };
+    return adapter === undefined ? local : { ...local, adapter };
   }
 
-  async #adapter(sha256: string, base: BaseModel): Promise<ServedAdapter> {
-    const key = `${base.sha256}/${sha256}`;
-    const known = this.#adapters.get(key);
-    if (known !== undefined) return known;
-    let loading = this.#loading.get(key);
-    if (loading === undefined) {
-      loading = this.#options
-        .loadAdapter(sha256)
-        .then((adapter) => {
-          const served = serveAdapter(sha256, adapter, base);
-          this.#adapters.set(key, served, served.bytes);
-          return served;
-        })
-        .finally(() => this.#loading.delete(key));
-      this.#loading.set(key, loading);
-    }
-    return loading;
+  #adapter(name: string, sha256: string): Promise<ServedAdapter> {
+    const key = `${sha256}/${name}`;
+    return this.#adapters.getOrMake(key, () => {
+      const { loadAdapter, openBase } = this.#options;
+      const loading = loadAdapter(sha256).then(async (adapter) =>
+        serveAdapter(sha256, adapter, await openBase(name, adapter.base.sha256)),
+      );
+      // What failed is tried again.
+      loading.catch(() => this.#adapters.delete(key));
+      return loading;
+    });
   }
 
   /** The session of a base for adapters of a layout. It may be closed as soon as another one is asked for. */

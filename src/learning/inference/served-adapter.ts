@@ -1,8 +1,8 @@
 import { invalidInput } from '../../contracts/errors.ts';
 import { adapterProblems, fitProblems } from '../adapters/check.ts';
 import { scalingOf, type Adapter, type AdapterTarget, type ClassifierHead } from '../adapters/types.ts';
-import type { BaseModel } from '../architecture/base.ts';
 import { updateInput, type UpdateLayout } from '../architecture/update-inputs.ts';
+import type { LocalBase } from '../bases.ts';
 import { tensor, type Values } from '../runtime/session.ts';
 
 /** Ranks that graphs are made for; an adapter is filled up with zeros to the next one. */
@@ -11,21 +11,22 @@ const RANKS = [4, 8, 16, 32, 64];
 /** An adapter as graphs take it. */
 export interface ServedAdapter {
   readonly sha256: string;
-  readonly task: Adapter['task'];
+  /** What it is an adapter of. */
+  readonly local: LocalBase;
   readonly head?: ClassifierHead;
   /** Absent where it has a head only: the base's own graph serves it. */
   readonly layout?: UpdateLayout;
   /** Values of one row, by the name of the input. */
   readonly values: ReadonlyMap<string, Float32Array>;
-  readonly bytes: number;
 }
 
 /**
  * An adapter made ready for graphs of a base.
  * @throws `CHIMERA_INVALID_INPUT` that names every problem: another base, layers that do not fit, values that are not finite
  */
-export function serveAdapter(sha256: string, adapter: Adapter, base: BaseModel): ServedAdapter {
-  const { task, head, targets } = adapter;
+export function serveAdapter(sha256: string, adapter: Adapter, local: LocalBase): ServedAdapter {
+  const { base } = local;
+  const { head, targets } = adapter;
   const problems = [
     ...(adapter.base.sha256 === base.sha256
       ? []
@@ -42,10 +43,9 @@ export function serveAdapter(sha256: string, adapter: Adapter, base: BaseModel):
       [updateInput(target.module, 'b'), paddedB(target, adapter.rank, rank, scaling)],
     ]),
   );
-  const floats = [...values.values()].reduce((sum, { length }) => sum + length, head?.weight.length ?? 0);
   const modules = targets.map(({ module }) => module);
   return {
-    ...{ sha256, task, values, bytes: 4 * floats },
+    ...{ sha256, local, values },
     ...(head === undefined ? {} : { head }),
     ...(targets.length === 0 ? {} : { layout: { modules, rank } }),
   };

@@ -43,7 +43,7 @@ export const tokenizerJson = (family: 'encoder' | 'decoder'): object => ({
 export const tokenizerConfig = {
   eos_token: '<|im_end|>',
   chat_template:
-    '{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}<|im_start|>assistant\n',
+    '{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}{{ "<|im_start|>assistant\n" }}',
 };
 
 const local = (name: string, family: 'encoder' | 'decoder', precision: Precision): LocalBase => {
@@ -82,7 +82,11 @@ export function tinyEngine(
   options: Partial<EngineOptions> = {},
 ): InferenceService {
   return openEngine({
-    bases: [ENCODER, DECODER, DECODER_4BIT],
+    openBase: async (name) => {
+      const found = [ENCODER, DECODER, DECODER_4BIT].find(({ base }) => base.name === name);
+      if (found === undefined) throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'model', name });
+      return found;
+    },
     loadAdapter: async (sha256) => {
       const found = adapters.find(({ name }) => name === sha256);
       if (found === undefined) throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'adapter', name: sha256 });

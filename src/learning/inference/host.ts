@@ -1,0 +1,72 @@
+import { ChimeraError } from '../../contracts/errors.ts';
+import type { BaseLocation } from '../bases.ts';
+import { ModelProcess } from './model-process.ts';
+import type { EngineSettings, InferenceCalls } from './protocol.ts';
+import type { InferenceService } from './types.ts';
+
+const MEGABYTE = 1_048_576;
+
+const DEFAULTS: EngineSettings = {
+  ...{ memoryBytes: 2048 * MEGABYTE, threads: 1, provider: 'cpu', activations: '8bit' },
+  ...{ windowMs: 2, batchTexts: 32, batchTokens: 4096, cacheBytes: 64 * MEGABYTE },
+};
+
+/** Texts that may be under way together; a generation counts as one. */
+const MOST_WAITING = 4096;
+
+export interface InferenceOptions extends Partial<EngineSettings> {
+  /** Where a base lies. @throws `CHIMERA_NOT_FOUND` where there is none of this name */
+  readonly locate: (base: string) => Promise<BaseLocation>;
+  /** The bytes of an adapter, see `encodeAdapter`. Throws as {@link locate} does. */
+  readonly loadAdapter: (sha256: string) => Promise<Uint8Array>;
+  /** Texts that may be under way together; more are turned away. */
+  readonly mostWaiting?: number;
+}
+
+export interface RunningInference extends InferenceService {
+  /** The process that runs models, while there is one. */
+  readonly pid: number | undefined;
+}
+
+/**
+ * Models that answer in a process of their own, so that nothing here waits for a run. It is started by the first request, and anew by the
+ * first one after it died. Besides the errors of {@link InferenceService}: `CHIMERA_RATE_LIMITED` where too much is under way,
+ * `CHIMERA_MODEL_CRASHED` (retryable) for what was under way when the process died.
+ */
+export function startInference(options: InferenceOptions): RunningInference {
+  const { locate, loadAdapter, mostWaiting = MOST_WAITING, ...settings } = options;
+  const find = { base: locate, adapter: loadAdapter };
+  let current: ModelProcess | undefined;
+  let waiting = 0;
+  let closed = false;
+
+  const call = async <N extends keyof InferenceCalls>(
+    name: N,
+    request: InferenceCalls[N]['request'],
+    texts: number,
+  ): Promise<InferenceCalls[N]['answer']> => {
+    if (closed || request.signal?.aborted === true)
+      throw new ChimeraError('CHIMERA_CANCELLED', { what: 'the request' });
+    if (waiting > 0 && waiting + texts > mostWaiting) throw new ChimeraError('CHIMERA_RATE_LIMITED');
+    if (current === undefined || current.ended) current = new ModelProcess({ ...DEFAULTS, ...settings }, find);
+    waiting += texts;
+    try {
+      return await current.call(name, request);
+    } finally {
+      waiting -= texts;
+    }
+  };
+
+  return {
+    get pid() {
+      return current?.ended === false ? current.pid : undefined;
+    },
+    embed: (request) => call('embed', request, request.texts.length),
+    classify: (request) => call('classify', request, request.texts.length),
+    generate: (request) => call('generate', request, 1),
+    async close() {
+      closed = true;
+      await current?.close();
+    },
+  };
+}
