@@ -68,6 +68,8 @@ export interface PlatformOptions {
   readonly queuePrefix?: string;
   /** Devices by class; default: two of `cpu`, so that tests do not wait for each other, and one of {@link IDLE_CLASS}. */
   readonly devices?: Readonly<Record<string, number>>;
+  /** Base models that its workers know beside those that ship with Chimera. */
+  readonly modelsManifest?: string;
 }
 
 /** A project that nobody else uses: rows, workflow IDs and streams of tests do not meet. */
@@ -128,6 +130,7 @@ export async function openPlatform(options: PlatformOptions = {}): Promise<TestP
         connection: { address: stack.temporalAddress },
         namespace: stack.namespace,
         cacheDir: stack.config.cacheDir,
+        ...(options.modelsManifest === undefined ? {} : { modelsManifest: options.modelsManifest }),
         poolSize: 2,
       });
       stopAtEnd(() => workers.stop());

@@ -34,7 +34,8 @@ export function openEngine(options: EngineOptions): InferenceService {
   /** What each text means to the model, and how many tokens there were. */
   const pooled = async (model: Chosen, texts: readonly string[], signal: AbortSignal | undefined) => {
     const { tokenizer, base } = model;
-    const rows = texts.map((text) => tokenizer.encode(text, { wrap: true, limit: base.config.positions }));
+    const limit = model.adapter?.maxTokens ?? base.config.positions;
+    const rows = texts.map((text) => tokenizer.encode(text, { wrap: true, limit }));
     const empty = rows.flatMap((row, i): Problem[] =>
       row.length > 0 ? [] : [{ path: `/texts/${i}`, message: 'it is empty' }],
     );

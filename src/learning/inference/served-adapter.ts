@@ -14,6 +14,8 @@ export interface ServedAdapter {
   /** What it is an adapter of. */
   readonly local: LocalBase;
   readonly head?: ClassifierHead;
+  /** Texts are cut to so many tokens, as they were while it was trained. */
+  readonly maxTokens?: number;
   /** Absent where it has a head only: the base's own graph serves it. */
   readonly layout?: UpdateLayout;
   /** Values of one row, by the name of the input. */
@@ -47,6 +49,7 @@ export function serveAdapter(sha256: string, adapter: Adapter, local: LocalBase)
   return {
     ...{ sha256, local, values },
     ...(head === undefined ? {} : { head }),
+    ...(adapter.maxTokens === undefined ? {} : { maxTokens: adapter.maxTokens }),
     ...(targets.length === 0 ? {} : { layout: { modules, rank } }),
   };
 }

@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import type { DatasetSummary } from '../../src/activities/curation.ts';
+import type { TaskResult } from '../../src/activities/task-outcome.ts';
+import { adapterSpec, type AdapterSpec } from '../../src/contracts/adapters.ts';
+import { UPDATES } from '../../src/contracts/messages.ts';
+import type { Genome } from '../../src/core/evolution/genome.ts';
+import { decodeAdapter } from '../../src/learning/adapters/file.ts';
+import type { SweepResult } from '../../src/workflows/sweep.ts';
+import type { TrainingResult, TrainingView } from '../../src/workflows/training.ts';
+import { tinyModel, type TinyModel } from '../helpers/base-models.ts';
+import { failureOf, openPlatform, stateText, until, type TestPlatform } from '../helpers/platform.ts';
+import { notes, openScene, RIGHT, type Scene } from './scene.ts';
+
+describe('adapters in workflows', function () {
+  this.timeout(180_000);
+  let platform: TestPlatform;
+  let scene: Scene;
+  let tiny: TinyModel;
+  let dataset: DatasetSummary;
+
+  before(async () => {
+    tiny = await tinyModel('encoder');
+    platform = await openPlatform({ modelsManifest: tiny.manifest });
+    await platform.work();
+    scene = await openScene(platform, RIGHT);
+    await scene.serve('train', notes(160));
+    dataset = await platform.execute('curationWorkflow', { ...scene.subject });
+    await tiny.register(platform.stores, scene.project);
+  });
+
+  const spec = (more: Partial<AdapterSpec> = {}): AdapterSpec =>
+    adapterSpec.parse({
+      ...{ kind: 'adapter', name: 'tiny-lora', base: tiny.name, task: 'classification', price: 10 },
+      ...{ targets: ['query', 'value'], learningRate: 0.02, steps: 30, batch: 8, maxTokens: 32, evaluateEvery: 10 },
+      ...more,
+    });
+  const input = (more: object): object => ({ ...scene.subject, datasetId: dataset.id, ...more });
+  const trainOne = (own: AdapterSpec) => input({ adapters: [own], variants: [own.name] });
+
+  it('are trained, registered by content with what they came from, and tell their loss while they learn', async () => {
+    const handle = await platform.start('trainingWorkflow', trainOne(spec()));
+    const { models } = (await handle.result()) as TrainingResult;
+    const record = (await platform.stores.models.get(scene.project, models[0]!.id))!;
+    assert.equal(record.artifact.sha256, models[0]!.id);
+    assert.deepEqual(record.spec, { ...spec(), seed: 'chimera' });
+    const adapter = decodeAdapter(await platform.stores.artifacts.get(record.artifact));
+    assert.deepEqual(adapter.head?.labels, ['note', 'offer']);
+    assert.equal(adapter.maxTokens, 32);
+    const { curves } = await handle.query<TrainingView>('progress');
+    const curve = curves['tiny-lora']!;
+    assert.ok(curve.length >= 10, `${curve.length} points`);
+    assert.ok(curve.at(-1)!.loss < curve[0]!.loss, 'it learns');
+    assert.deepEqual(
+      curve.flatMap(({ look }) => (look === undefined ? [] : [look.step])),
+      [10, 20, 30],
+    );
+    assert.match(await stateText(handle), /model tiny-lora: balanced accuracy [\d.]+ % on validation, price 10/);
+  });
+
+  it('come out the same where the training was paused and went on from its checkpoint', async () => {
+    const own = spec({ name: 'undisturbed', steps: 500, evaluateEvery: 100 });
+    const undisturbed = await platform.execute<TrainingResult>('trainingWorkflow', trainOne(own));
+    const handle = await platform.start('trainingWorkflow', trainOne({ ...own, name: 'paused' }));
+    const steps = async (): Promise<number> => {
+      const { curves } = await handle.query<TrainingView>('progress');
+      return curves['paused']?.at(-1)?.step ?? 0;
+    };
+    await until('some steps', async () => (await steps()) >= 12);
+    await handle.executeUpdate(UPDATES.pause, { args: [{ by: 'ada' }] });
+    assert.equal((await handle.query<TrainingView>('progress')).paused, true);
+    assert.match(await stateText(handle), /^\*\*paused\*\*[^]*paused by ada/);
+    await until('the lease to be given back', async () => {
+      const lines = await platform.stores.ledger.list(scene.project);
+      return lines.some(({ holder }) => holder === handle.workflowId);
+    });
+    await handle.executeUpdate(UPDATES.resume, { args: [{ by: 'ada' }] });
+    const { models } = (await handle.result()) as TrainingResult;
+    assert.equal(models[0]!.id, undisturbed.models[0]!.id);
+  });
+
+  it('are asked by agents of the stream like any other model', async () => {
+    const { models } = await platform.execute<TrainingResult>('trainingWorkflow', trainOne(spec()));
+    const use = { name: 'tiny', input: '/text', score: 1, threshold: 0.5, positive: 'offer', negative: 'note' };
+    const labels = ['note', 'offer'];
+    const genome: Genome = { labels, rules: [], otherwise: { ask: true }, default: 'note', model: use };
+    const asking = await openScene(platform, genome, { models: { tiny: models[0]!.id } });
+    const [offer] = await asking.admit([{ text: 'tree buy stone' }], { prefix: 'asked' });
+    const { project } = asking;
+    const result = await platform.execute<TaskResult>('taskWorkflow', { project, taskId: offer!.taskId });
+    assert.equal(result.status, 'completed');
+    assert.equal(result.modelCalls, 1);
+    assert.match((result.output as { why: string }).why, /^model tiny: score/);
+  });
+
+  it('are offered to evolution, which weighs them against their price', async () => {
+    const training = await platform.execute<TrainingResult>('trainingWorkflow', {
+      ...input({ adapters: [spec()], variants: ['words', 'tiny-lora'] }),
+    });
+    const search = await platform.execute<{ text: string; evaluations: number }>('evolutionWorkflow', {
+      ...input({ modelIds: training.models.map(({ id }) => id), population: 8, generations: 2 }),
+    });
+    assert.ok(search.evaluations > 0, search.text);
+  });
+
+  it('are looked for by successive halving: a rate that diverges goes first, the last one is trained to its end', async () => {
+    const { best, model, rounds } = await platform.execute<SweepResult>(
+      'sweepWorkflow',
+      input({ adapter: spec({ name: 'swept', steps: 24 }), learningRates: [0.00001, 0.02, 0.01, 0.001] }),
+    );
+    assert.deepEqual(
+      rounds.map((round) => [round.length, round[0]!.step]),
+      [
+        [4, 6],
+        [2, 12],
+      ],
+    );
+    const kept = rounds[1]!.map(({ learningRate }) => learningRate);
+    assert.ok(!kept.includes(0.00001), 'what learns nothing does not go on');
+    assert.equal(model.name, best.name);
+    assert.ok(kept.includes(best.learningRate));
+    assert.ok((await platform.stores.models.get(scene.project, model.id)) !== undefined);
+  });
+
+  it('fail at once where their base model is not in the project, or they do not fit it, naming every problem', async () => {
+    const missing = await failureOf(await platform.start('trainingWorkflow', trainOne(spec({ base: 'nowhere' }))));
+    assert.equal(missing.code, 'CHIMERA_NOT_FOUND');
+    assert.match(missing.message, /base model .* nowhere/);
+    const unfit = await failureOf(
+      await platform.start('trainingWorkflow', trainOne(spec({ name: 'unfit', task: 'causal', targets: ['wings'] }))),
+    );
+    assert.equal(unfit.code, 'CHIMERA_INVALID_INPUT');
+  });
+});
