@@ -11,6 +11,8 @@ import type { ChatMessage } from './types.ts';
 
 /** Templates with tools have some 10,000 characters. */
 const LONGEST_TEMPLATE = 1 << 15;
+/** The template reader's time is quadratic in runs of spaces. */
+const LONG_SPACE = /\s{1000}/;
 const BUDGET = 1_000_000;
 const BUDGET_PER_CHARACTER = 64;
 const LONGEST_RANGE = 10_000;
@@ -88,6 +90,7 @@ export function chatOf(config: TokenizerConfig, what: string): (messages: readon
   if (template.length > LONGEST_TEMPLATE) {
     throw refuse(`the template has ${template.length} characters, the most are ${LONGEST_TEMPLATE}`);
   }
+  if (LONG_SPACE.test(template)) throw refuse('the template has 1,000 spaces in a row');
   const attempt = <T>(act: () => T): T => {
     try {
       return act();
