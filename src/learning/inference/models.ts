@@ -1,4 +1,4 @@
-import { ChimeraError, invalidInput } from '../../contracts/errors.ts';
+import { invalidInput } from '../../contracts/errors.ts';
 import { LruMap } from '../../fabric/lru.ts';
 import type { Adapter } from '../adapters/types.ts';
 import type { BaseModel } from '../architecture/base.ts';
