@@ -1,8 +1,9 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { InferenceSession, Tensor as RuntimeTensor, env } from 'onnxruntime-node';
+import { ChimeraError } from '../../contracts/errors.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { GraphModel } from '../onnx/types.ts';
 
@@ -27,23 +28,19 @@ export interface Session {
   release(): Promise<void>;
 }
 
-/** Loads a graph. One that refers to files is written beside them, by its hash. */
+/**
+ * Loads a graph. One that refers to files is written beside them, by its hash.
+ * @throws ChimeraError `CHIMERA_SETUP` where the runtime does not have an operator or the provider, or a file is not as the graph says
+ */
 export async function openSession(
   model: GraphModel,
   { provider = 'cpu', threads = 1, directory }: SessionOptions = {},
 ): Promise<Session> {
   const bytes = encodeModel(model);
-  const session = await InferenceSession.create(
-    ...([directory === undefined ? bytes : await written(bytes, directory)] as [string]),
-    {
-      executionProviders: [provider],
-      intraOpNumThreads: threads,
-      interOpNumThreads: 1,
-      graphOptimizationLevel: 'all',
-      logSeverityLevel: 3,
-      extra: { session: { intra_op: { allow_spinning: '0' } } },
-    },
-  );
+  const session = await created(bytes, provider, threads, directory).catch((error: unknown) => {
+    const why = error instanceof Error ? error.message : String(error);
+    throw new ChimeraError('CHIMERA_SETUP', { what: `a graph on ${provider}`, why }, { cause: error });
+  });
   return {
     run: (inputs) => session.run(inputs),
     runInto: (inputs, outputs) => session.run(inputs, outputs),
@@ -51,9 +48,28 @@ export async function openSession(
   };
 }
 
+async function created(
+  bytes: Uint8Array,
+  provider: Provider,
+  threads: number,
+  directory: string | undefined,
+): Promise<InferenceSession> {
+  const from = directory === undefined ? bytes : await written(bytes, directory);
+  return InferenceSession.create(...([from] as [string]), {
+    executionProviders: [provider],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    graphOptimizationLevel: 'all',
+    // What goes wrong is thrown: it need not be printed, too.
+    logSeverityLevel: 4,
+    extra: { session: { intra_op: { allow_spinning: '0' } } },
+  });
+}
+
 async function written(bytes: Uint8Array, directory: string): Promise<string> {
   const path = join(directory, `${createHash('sha256').update(bytes).digest('hex').slice(0, 32)}.onnx`);
-  const own = `${path}.${process.pid}`;
+  // The same graph may be opened twice at a time.
+  const own = `${path}.${randomUUID()}`;
   await mkdir(directory, { recursive: true });
   await writeFile(own, bytes);
   await rename(own, path);
