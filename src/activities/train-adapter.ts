@@ -76,8 +76,8 @@ export async function trainAdapterModel(
     validation,
     report: {
       ...{ validation, examples: data.train.length, steps: progress.step },
-      // A head that was drawn and not trained says nothing; the loss is what training began with.
-      ...{ before: before as unknown as JsonObject, after: after as unknown as JsonObject },
+      ...(before === undefined ? {} : { before: { ...before } }),
+      after: { ...after },
       looks: progress.looks as unknown as JsonObject[],
       ...{ baseSha256, numericProfile },
     },

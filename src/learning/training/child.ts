@@ -6,7 +6,7 @@ import { answerCalls } from '../process/calls.ts';
 import { numericProfile } from '../runtime/session.ts';
 import { tokenize } from './examples.ts';
 import type { TrainingCalls, TrainingJob } from './job.ts';
-import { AdapterTrainer } from './trainer.ts';
+import { AdapterTrainer, lookOfResult } from './trainer.ts';
 
 interface Run {
   readonly job: TrainingJob;
@@ -55,8 +55,9 @@ answerCalls<TrainingCalls>({
     const { job, trainer, baseSha256 } = opened();
     return {
       bytes: encodeAdapter(trainer.adapter()),
-      before: await trainer.evaluate('base'),
-      after: await trainer.evaluate('adapter'),
+      // A head that was drawn and not trained says nothing of the base.
+      ...(job.spec.task === 'classification' ? {} : { before: await trainer.evaluate('base') }),
+      after: lookOfResult(trainer.progress.looks, job.spec),
       progress: trainer.progress,
       baseSha256,
       numericProfile: numericProfile(deviceOf(job)),

@@ -22,9 +22,9 @@ export interface TrainingJob {
 export interface TrainedAdapter {
   /** The file of the adapter. */
   readonly bytes: Uint8Array;
-  /** On the validation examples: before anything was trained, and after. */
-  readonly before: Omit<Look, 'step'>;
-  readonly after: Omit<Look, 'step'>;
+  /** The base itself on the validation examples; of a classification there is no such thing. */
+  readonly before?: Omit<Look, 'step'>;
+  readonly after: Look;
   readonly progress: TrainingProgress;
   /** SHA-256 over the tensors of the base. */
   readonly baseSha256: string;

@@ -261,8 +261,12 @@ function optionsOf({ base, provider, threads }: TrainerOptions): SessionOptions 
 /** A run that has left the numbers never comes back. */
 function checkFinite(loss: number, what: string): void {
   if (Number.isFinite(loss)) return;
-  throw new ChimeraError('CHIMERA_NO_DATA', { why: `${what} is ${loss}: lower the learning rate` });
+  throw new ChimeraError('CHIMERA_DIVERGED', { what, loss: String(loss) });
 }
+
+/** How good the adapter is that a run ends with: by its best look where that decides, else by its last. */
+export const lookOfResult = (looks: readonly Look[], { patience }: Pick<AdapterSpec, 'patience'>): Look =>
+  (patience > 0 ? bestOf(looks) : looks.at(-1))!;
 
 const bestOf = (looks: readonly Look[]): Look | undefined =>
   looks.reduce<Look | undefined>(
