@@ -5,26 +5,29 @@ import type { DatasetSummary } from '../../src/activities/curation.ts';
 import { UPDATES } from '../../src/contracts/messages.ts';
 import { workflowId } from '../../src/contracts/names.ts';
 import type { JsonValue } from '../../src/contracts/records.ts';
+import type { TrainingView } from '../../src/workflows/training.ts';
 import { testAgent } from '../helpers/agents.ts';
+import { tinyModel, type TinyModel } from '../helpers/base-models.ts';
 import { mochaHooks } from '../helpers/hooks.ts';
 import { IDLE_CLASS, openPlatform, stateText, until, type TestPlatform } from '../helpers/platform.ts';
 import { NEVER, notes, openScene, RIGHT, type Scene } from '../workflows/scene.ts';
 import { effect, SCRIPTS } from '../workflows/scripts.ts';
 import { HISTORIES, recordHistory } from './histories.ts';
 
-const PARTS = { tasks, executions, sources, cycle, cancelled };
+const PARTS = { tasks, executions, sources, cycle, learning, cancelled };
 
 /**
  * Runs every workflow type on a platform of its own and writes what happened: `node test/replay/record.ts [PART...]`. With parts
  * named, the histories of the others stay.
  */
 async function main(names: readonly string[]): Promise<void> {
-  const platform = await openPlatform({ queuePrefix: 'replay-' });
+  const tiny = await tinyModel('encoder');
+  const platform = await openPlatform({ queuePrefix: 'replay-', modelsManifest: tiny.manifest });
   await platform.work();
   if (names.length === 0) rmSync(HISTORIES, { recursive: true, force: true });
   mkdirSync(HISTORIES, { recursive: true });
   for (const [name, record] of Object.entries(PARTS)) {
-    if (names.length === 0 || names.includes(name)) await record(platform);
+    if (names.length === 0 || names.includes(name)) await record(platform, tiny);
   }
 }
 
@@ -139,6 +142,33 @@ async function served(scene: Scene, from: number): Promise<void> {
   await scene.serve('shadow', notes(12, { from }));
   await until('its end', async () => (await stage()) !== 'shadow');
   if ((await stage()) === 'canary') await scene.serve('canary', notes(30, { from: from + 12 }));
+}
+
+/** Adapters: a training that was paused, and a sweep with its children. */
+async function learning(platform: TestPlatform, tiny: TinyModel): Promise<void> {
+  const scene = await openScene(platform, NEVER, { project: 'learning' });
+  await scene.serve('data', notes(120));
+  await tiny.register(platform.stores, scene.project);
+  const dataset = await platform.execute<DatasetSummary>('curationWorkflow', scene.subject);
+  const data = { ...scene.subject, datasetId: dataset.id };
+  const adapter = {
+    ...{ kind: 'adapter', name: 'tiny-lora', base: tiny.name, task: 'classification', targets: ['query', 'value'] },
+    ...{ learningRate: 0.02, steps: 500, batch: 8, maxTokens: 32, evaluateEvery: 100 },
+  };
+  const training = await platform.start('trainingWorkflow', { ...data, adapters: [adapter], variants: ['tiny-lora'] });
+  await until('some steps', async () => {
+    const { curves } = await training.query<TrainingView>('progress');
+    return (curves['tiny-lora']?.length ?? 0) > 1;
+  });
+  await training.executeUpdate(UPDATES.pause, { args: [{ by: 'ada' }] });
+  await training.executeUpdate(UPDATES.resume, { args: [{}] });
+  await finished('trainingWorkflow.paused', training);
+
+  const sweep = { ...data, adapter: { ...adapter, name: 'swept', steps: 8 }, learningRates: [0.02, 0.01, 0.001] };
+  const swept = await platform.start('sweepWorkflow', sweep);
+  await finished('sweepWorkflow', swept);
+  const child = platform.temporal.workflow.getHandle(`${swept.workflowId}/swept-1/2`);
+  await recordHistory('trainingWorkflow.left', child);
 }
 
 async function cancelled(platform: TestPlatform): Promise<void> {

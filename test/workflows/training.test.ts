@@ -51,7 +51,7 @@ describe('trainingWorkflow', function () {
       assert.equal(record.dataset, dataset.id);
       assert.ok(model.validation.accuracy > 0.9, model.text);
     }
-    assert.deepEqual(await handle.query('progress'), models);
+    assert.deepEqual(await handle.query('progress'), { models, curves: {}, paused: false });
     const told = await stateText(handle);
     assert.match(told, /^\*\*2 models trained\*\*/);
     assert.match(told, /- `\+0:\d\d` holds a lease of device class cpu/);
