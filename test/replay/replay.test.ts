@@ -61,11 +61,17 @@ describe('replay of recorded histories', function () {
   it('notices code that decides differently', async () => {
     const mutated = [...recorded].flatMap(([name, history]) => {
       const changed = structuredClone(history);
-      const scheduled = changed.events.find((event) => 'activityTaskScheduledEventAttributes' in event);
-      if (scheduled === undefined) return [];
-      (scheduled['activityTaskScheduledEventAttributes'] as { activityType: { name: string } }).activityType.name =
-        'anotherActivity';
-      return [[name, changed] as const];
+      // What it asked for first: an activity, or a child where it has only those.
+      for (const [attributes, type] of [
+        ['activityTaskScheduledEventAttributes', 'activityType'],
+        ['startChildWorkflowExecutionInitiatedEventAttributes', 'workflowType'],
+      ] as const) {
+        const asked = changed.events.find((event) => attributes in event);
+        if (asked === undefined) continue;
+        (asked[attributes] as Record<string, { name: string }>)[type]!.name = 'anotherOne';
+        return [[name, changed] as const];
+      }
+      return [];
     });
     const types = new Set(mutated.map(([name]) => name.split('.')[0]));
     assert.deepEqual([...types].sort(), Object.values(WORKFLOWS).sort());
