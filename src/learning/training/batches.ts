@@ -1,5 +1,5 @@
 import { philoxBytes, stream } from '../../core/random/random.ts';
-import type { AdapterSpec } from '../../core/training/adapter/spec.ts';
+import type { AdapterSpec } from '../../contracts/adapters.ts';
 import { linearShape } from '../architecture/base.ts';
 import type { ModelConfig } from '../architecture/config.ts';
 import { indices, tensor, type Values } from '../runtime/session.ts';

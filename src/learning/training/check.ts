@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { ChimeraError, invalidInput, type Problem } from '../../contracts/errors.ts';
-import { adapterSpec } from '../../core/training/adapter/spec.ts';
+import { adapterSpec } from '../../contracts/adapters.ts';
 import type { Adapter } from '../adapters/types.ts';
 import type { TokenExample } from './examples.ts';
 import { layoutOf, type Layout } from './trainables.ts';

@@ -1,5 +1,5 @@
 import { invalidInput } from '../../contracts/errors.ts';
-import type { AdapterSpec } from '../../core/training/adapter/spec.ts';
+import type { AdapterSpec } from '../../contracts/adapters.ts';
 import type { Tokenizer } from '../tokenizer/types.ts';
 
 /** What an adapter learns from, as text. */

@@ -1,4 +1,4 @@
-import type { AdapterSpec } from '../../core/training/adapter/spec.ts';
+import type { AdapterSpec } from '../../contracts/adapters.ts';
 import { linearShape, type BaseModel } from '../architecture/base.ts';
 import { decode, outputHead } from '../architecture/decoder.ts';
 import { encode, meanPool } from '../architecture/encoder.ts';

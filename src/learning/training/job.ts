@@ -1,4 +1,4 @@
-import type { AdapterSpec } from '../../core/training/adapter/spec.ts';
+import type { AdapterSpec } from '../../contracts/adapters.ts';
 import type { BaseLocation } from '../bases.ts';
 import type { Provider } from '../runtime/session.ts';
 import type { TextExample } from './examples.ts';

@@ -1,4 +1,4 @@
-import type { AdapterSpec } from '../../core/training/adapter/spec.ts';
+import type { AdapterSpec } from '../../contracts/adapters.ts';
 
 /** What the optimizer knows after a step. */
 export interface OptimizerState {

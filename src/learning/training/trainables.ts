@@ -1,5 +1,5 @@
 import { invalidInput } from '../../contracts/errors.ts';
-import type { AdapterSpec } from '../../core/training/adapter/spec.ts';
+import type { AdapterSpec } from '../../contracts/adapters.ts';
 import { stream } from '../../core/random/random.ts';
 import { scalingOf, type Adapter, type ClassifierHead } from '../adapters/types.ts';
 import { linearModules, linearShape, type BaseModel } from '../architecture/base.ts';

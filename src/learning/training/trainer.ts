@@ -1,5 +1,5 @@
 import { ChimeraError, invalidInput } from '../../contracts/errors.ts';
-import type { AdapterSpec } from '../../core/training/adapter/spec.ts';
+import type { AdapterSpec } from '../../contracts/adapters.ts';
 import { hashOf } from '../../core/canonical/canonical.ts';
 import { decodeTensorFile, encodeTensorFile } from '../../core/training/tensor-file.ts';
 import type { Adapter } from '../adapters/types.ts';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { adapterSpec } from '../../../src/core/training/adapter/spec.ts';
+import { adapterSpec } from '../../../src/contracts/adapters.ts';
 import { baseInMemory } from '../../../src/learning/architecture/base.ts';
 import { trainingGraph } from '../../../src/learning/training/graphs.ts';
 import { layoutOf } from '../../../src/learning/training/trainables.ts';

@@ -14,7 +14,7 @@ import type { GenerationRequest, InferenceService } from '../../../src/learning/
 import { scalingOf } from '../../../src/learning/adapters/types.ts';
 import { layoutOf, toAdapter, toVector } from '../../../src/learning/training/trainables.ts';
 import { trainingGraph } from '../../../src/learning/training/graphs.ts';
-import { adapterSpec, type AdapterSpec } from '../../../src/core/training/adapter/spec.ts';
+import { adapterSpec, type AdapterSpec } from '../../../src/contracts/adapters.ts';
 import { DataType } from '../../../src/learning/onnx/types.ts';
 import { indices, openSession, tensor } from '../../../src/learning/runtime/session.ts';
 import { byteCharacters } from '../../../src/learning/tokenizer/decoder.ts';

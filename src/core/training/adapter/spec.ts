@@ -1,1 +1,0 @@
-export { adapterSpec, adapterTask, type AdapterSpec, type AdapterTask } from '../../../contracts/adapters.ts';
