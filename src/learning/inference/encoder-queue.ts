@@ -88,7 +88,8 @@ export class EncoderQueue implements Job {
           reject(notFinite(model));
           return;
         }
-        this.#cache.set(name, own, own.byteLength + name.length);
+        const bytes = own.byteLength + name.length;
+        if (bytes <= this.#options.cacheBytes) this.#cache.set(name, own, bytes);
         resolve(own);
       });
     } catch (error) {
