@@ -1,12 +1,20 @@
 import { deepEqual, equal, notEqual, ok, rejects } from 'node:assert/strict';
 import type { GenerationRequest } from '../../../src/learning/inference/types.ts';
-import { DECODER, DECODER_4BIT, generation, greedyTokens, seededAdapter, tinyEngine } from './tiny-models.ts';
+import {
+  DECODER,
+  DECODER_4BIT,
+  DECODER_8BIT_HEAD,
+  generation,
+  greedyTokens,
+  seededAdapter,
+  tinyEngine,
+} from './tiny-models.ts';
 
 const whole = (tokens: readonly number[]): string => DECODER.tokenizer.decode(tokens);
 
 describe('texts that a served decoder writes', () => {
-  for (const local of [DECODER, DECODER_4BIT]) {
-    it(`are those of the graph that keeps no keys (${local.base.precision}), after short and long prompts`, async () => {
+  for (const local of [DECODER, DECODER_4BIT, DECODER_8BIT_HEAD]) {
+    it(`are those of the graph that keeps no keys (${local.base.name}), after short and long prompts`, async () => {
       const adapter = seededAdapter(local.base, 'greedy', { targets: ['q_proj', 'v_proj', 'down_proj'] });
       const engine = tinyEngine([adapter]);
       for (const prompt of [

@@ -19,6 +19,7 @@ import { DataType } from '../../../src/learning/onnx/types.ts';
 import { indices, openSession, tensor } from '../../../src/learning/runtime/session.ts';
 import { byteCharacters } from '../../../src/learning/tokenizer/decoder.ts';
 import { tokenizerOfHub } from '../../../src/learning/tokenizer/hub.ts';
+import type { Weights } from '../../../src/learning/weights/types.ts';
 import { TINY_DECODER, TINY_ENCODER, tinyWeights } from '../tiny.ts';
 
 const SPECIAL = ['[PAD]', '[CLS]', '[SEP]', '<|im_start|>', '<|im_end|>'];
@@ -58,6 +59,25 @@ export const ENCODER = local('encoder', 'encoder', 'fp32');
 export const DECODER = local('decoder', 'decoder', 'fp32');
 export const DECODER_4BIT = local('decoder-4bit', 'decoder', '4bit');
 
+/** Its output layer lies in 8-bit blocks, of all 256 codes. */
+export const DECODER_8BIT_HEAD: LocalBase = {
+  base: baseInMemory('decoder-8bit-head', withBlocks8(tinyWeights(TINY_DECODER)), TINY_DECODER, '4bit'),
+  tokenizer: DECODER.tokenizer,
+};
+
+function withBlocks8(weights: Weights): Weights {
+  const head = 'model.embed_tokens.weight';
+  const [rows, columns] = weights.shape(head) as [number, number];
+  const codes = Int8Array.from({ length: rows * columns }, (_, i) => (i * 89) % 256);
+  const scales = Float32Array.from({ length: (rows * columns) / 32 }, (_, i) => 0.002 + (i % 7) * 0.0005);
+  const blocks = { rows, columns, blockSize: 32, codes, scales };
+  return {
+    ...weights,
+    f32: (name) => (name === head ? Float32Array.from(codes, (code, i) => code * scales[i >> 5]!) : weights.f32(name)),
+    blocks8: (name) => (name === head ? blocks : undefined),
+  };
+}
+
 /** An adapter of seeded values that changes what its base says. */
 export function seededAdapter(
   base: BaseModel,
@@ -83,7 +103,7 @@ export function tinyEngine(
 ): InferenceService {
   return openEngine({
     openBase: async (name) => {
-      const found = [ENCODER, DECODER, DECODER_4BIT].find(({ base }) => base.name === name);
+      const found = [ENCODER, DECODER, DECODER_4BIT, DECODER_8BIT_HEAD].find(({ base }) => base.name === name);
       if (found === undefined) throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'model', name });
       return found;
     },
