@@ -71,7 +71,7 @@ export async function compare(setting: Setting, hub: string, log: (line: string)
 }
 
 /** PyTorch's gradient as our vector: it has the shape of an adapter, and is read as one. */
-function gradientOf({ gradient }: TorchResult, setting: Setting, initial: Adapter): Float32Array {
+export function gradientOf({ gradient }: TorchResult, setting: Setting, initial: Adapter): Float32Array {
   const { config, metadata } = toPeft(initial);
   return toVector(fromPeft(config, tensorsOf(gradient), initial.base, metadata), layout(setting));
 }

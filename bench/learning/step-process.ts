@@ -1,8 +1,4 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { createInterface } from 'node:readline';
-import { ChimeraError } from '../../src/contracts/errors.ts';
-import { oneThread } from '../peers/python.ts';
+import { startLines } from '../peers/line-process.ts';
 
 /** What steps of training took. */
 export interface Took {
@@ -21,24 +17,6 @@ export interface StepProcess {
 
 /** Starts one. Throws `CHIMERA_SETUP` with the last lines of its errors where it ends before it is told to. */
 export function startSteps(what: string, program: string, args: readonly string[]): StepProcess {
-  const child = spawn(program, args, { env: oneThread(), stdio: ['pipe', 'pipe', 'pipe'] });
-  const errors: string[] = [];
-  createInterface({ input: child.stderr }).on('line', (line) => {
-    errors.push(line);
-    if (errors.length > 5) errors.shift();
-  });
-  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  return {
-    async steps(count) {
-      child.stdin.write(`${count}\n`);
-      const { value, done } = await lines.next();
-      if (done === true) throw new ChimeraError('CHIMERA_SETUP', { what, why: errors.join(' ') });
-      return JSON.parse(value) as Took;
-    },
-    async close() {
-      const ended = once(child, 'close');
-      child.stdin.end();
-      await ended;
-    },
-  };
+  const { ask, close } = startLines(what, program, args);
+  return { steps: async (count) => (await ask(count)) as Took, close };
 }
