@@ -13,6 +13,7 @@ import { wasmtimePath } from '../fabric/wasmtime/release.ts';
 import { createDispatcher } from '../gateway/dispatcher.ts';
 import { CODEC_PATH } from '../gateway/routes/codec.ts';
 import { servedModels } from '../gateway/openai/served.ts';
+import { createUsageRecorder } from '../gateway/openai/usage.ts';
 import { createGateway } from '../gateway/server.ts';
 import { openLearning } from '../learning/learning.ts';
 import { loadModels } from '../learning/registry/manifest.ts';
@@ -185,6 +186,8 @@ async function listen(parts: GatewayParts, undo: Undo[]): Promise<string> {
   });
   undo.push(() => learning.close());
   const providers = loadProviders(loadManifest(config.manifest).providers, process.env);
+  const usage = createUsageRecorder(stores, telemetry.logger);
+  undo.push(() => usage.settle());
   const gateway = createGateway({
     stores,
     temporal,
@@ -197,7 +200,12 @@ async function listen(parts: GatewayParts, undo: Undo[]): Promise<string> {
     },
     metrics: metricsText,
     logger: telemetry.logger,
-    inference: { service: learning.inference, models: (project) => servedModels(stores, project), providers },
+    inference: {
+      service: learning.inference,
+      models: (project) => servedModels(stores, project),
+      providers,
+      onCost: usage.record,
+    },
   });
   const { host } = config.gateway;
   const url = await gateway.listen({ host, port: gatewayPort });

@@ -24,6 +24,7 @@ import { createApiKeys, createProjects, createTaskTypes } from './projects.ts';
 import { createRollouts } from './rollouts.ts';
 import { createScores } from './scores.ts';
 import { createTasks } from './tasks.ts';
+import { createUsage } from './usage.ts';
 import type * as long from './execution-types.ts';
 import type * as registry from './registry-types.ts';
 import type * as stream from './stream-types.ts';
@@ -71,6 +72,7 @@ export interface Stores {
   readonly rollouts: registry.RolloutsRepository;
   readonly cycles: registry.CyclesRepository;
   readonly ledger: registry.LedgerRepository;
+  readonly usage: registry.UsageRepository;
   readonly audit: registry.AuditRepository;
   readonly artifacts: ArtifactStore;
 
@@ -118,6 +120,7 @@ export function createStores(options: { databaseUrl: string; artifacts: Artifact
     rollouts: createRollouts(db),
     cycles: createCycles(db),
     ledger: createLedger(db),
+    usage: createUsage(db),
     audit: createAudit(db),
     artifacts,
     listen: createListen(databaseUrl),

@@ -223,6 +223,41 @@ export interface LedgerRepository {
   sum(project: string): Promise<{ deviceClass: string; seconds: number; cost: number; leases: number }[]>;
 }
 
+/** What a call of a provider's model used and cost. */
+export interface ModelUsageEntry {
+  usageId: string;
+  provider: string;
+  /** By the name it has here. */
+  model: string;
+  task: string;
+  /** Name of the API key. */
+  caller: string;
+  promptTokens: number;
+  completionTokens: number;
+  /** Money. */
+  cost: number;
+  /** The provider did not say what was used: it is guessed from the texts. */
+  estimated: boolean;
+}
+
+export interface ModelUsageSum extends Pick<
+  ModelUsageEntry,
+  'provider' | 'model' | 'promptTokens' | 'completionTokens' | 'cost'
+> {
+  calls: number;
+  /** Calls of which the provider did not say what they used. */
+  estimated: number;
+}
+
+export interface UsageRepository {
+  /** Idempotent by usage id. */
+  put(project: string, entry: ModelUsageEntry): Promise<void>;
+  /** The newest, by time of entry. */
+  list(project: string, limit?: number): Promise<(ModelUsageEntry & { at: string })[]>;
+  /** By provider and model. */
+  sum(project: string): Promise<ModelUsageSum[]>;
+}
+
 export interface SealedAuditEvent extends AuditEvent {
   /** 1, 2, … within the project, without a gap. */
   seq: number;

@@ -196,6 +196,40 @@ describe('stores: registry', () => {
     assert.deepEqual(await types(), ['rollout.started', 'rollout.decided']);
   });
 
+  it('keeps what models of providers used, each call once, the newest in the order in which they came', async () => {
+    const { usage } = fixture.stores;
+    const entry = {
+      ...{ usageId: 'b', provider: 'vendor', model: 'talker', task: 'generation', caller: 'ci' },
+      ...{ promptTokens: 12, completionTokens: 3, cost: 0.5, estimated: false },
+    };
+    await usage.put(project, entry);
+    await usage.put(project, { ...entry, cost: 99 });
+    await usage.put(project, { ...entry, usageId: 'a', estimated: true, promptTokens: 2 ** 40 });
+    await usage.put(project, { ...entry, usageId: 'c', model: 'embedder', completionTokens: 0 });
+    await usage.put(`${project}-other`, entry);
+    const [first, ...others] = await usage.list(project);
+    const { at, ...stored } = first!;
+    assert.deepEqual(stored, entry);
+    assert.match(at, /^\d{4}-.*Z$/);
+    assert.deepEqual(
+      others.map(({ usageId }) => usageId),
+      ['a', 'c'],
+    );
+    assert.deepEqual(
+      (await usage.list(project, 2)).map(({ usageId }) => usageId),
+      ['a', 'c'],
+    );
+    const common = { provider: 'vendor', completionTokens: 0, promptTokens: 12, cost: 0.5, calls: 1, estimated: 0 };
+    assert.deepEqual(await usage.sum(project), [
+      { ...common, model: 'embedder' },
+      {
+        ...common,
+        ...{ model: 'talker', calls: 2, estimated: 1, promptTokens: 12 + 2 ** 40, completionTokens: 6, cost: 1 },
+      },
+    ]);
+    assert.deepEqual(await usage.sum('nobody'), []);
+  });
+
   it('keeps cycles, the ledger, windows, the monitor and drift', async () => {
     const { cycles, ledger, kpi } = fixture.stores;
     const cycle = { id: 'c', taskType: TYPE, status: 'running', log: 'begun', document: {} } as const;

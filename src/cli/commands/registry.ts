@@ -4,7 +4,7 @@ import { ChimeraError, invalidInput } from '../../contracts/errors.ts';
 import type { DatasetRecord } from '../../contracts/records.ts';
 import { command, group } from '../command.ts';
 import { wholeNumber } from '../input.ts';
-import { short, table } from '../output.ts';
+import { fields, short, table } from '../output.ts';
 import type { Session } from '../session.ts';
 import { addModelCommands } from './models.ts';
 
@@ -15,33 +15,59 @@ export function addRegistryCommands(program: Command, session: Session): void {
   addDatasetCommands(program, session);
   command<{ limit?: string }, []>(program, session, {
     name: 'ledger',
-    summary: 'what device time was used for, and what it cost',
-    options: [['--limit <number>', 'so many entries at most', '50']],
+    summary: 'what device time and models of providers were used for, and what they cost',
+    description:
+      'What was paid for: leases of devices, and calls of models that providers serve, each with its sums. A call whose tokens the provider did not count is marked as estimated.',
+    options: [['--limit <number>', 'so many entries of each at most', '50']],
     examples: ['ledger', 'ledger --json'],
-    run: async (current, { limit }) => {
-      const { ledger } = current.stores();
-      const entries = await ledger.list(current.project, wholeNumber('--limit', limit, 50));
-      const sums = await ledger.sum(current.project);
-      current.print({ entries, sums }, () =>
-        [
-          table(entries, [
-            { title: 'AT', value: ({ at }) => at },
-            { title: 'DEVICE', value: ({ deviceClass }) => deviceClass },
-            { title: 'PURPOSE', value: ({ purpose }) => purpose },
-            { title: 'HOLDER', value: ({ holder }) => holder },
-            { title: 'SECONDS', value: ({ seconds }) => seconds, numeric: true },
-            { title: 'COST', value: ({ cost }) => cost, numeric: true },
-          ]),
-          table(sums, [
-            { title: 'DEVICE', value: ({ deviceClass }) => deviceClass },
-            { title: 'LEASES', value: ({ leases }) => leases, numeric: true },
-            { title: 'SECONDS', value: ({ seconds }) => seconds, numeric: true },
-            { title: 'COST', value: ({ cost }) => cost, numeric: true },
-          ]),
-        ].join('\n\n'),
-      );
-    },
+    run: ledger,
   });
+}
+
+async function ledger(session: Session, { limit }: { limit?: string }): Promise<void> {
+  const { ledger: leases, usage } = session.stores();
+  const count = wholeNumber('--limit', limit, 50);
+  const entries = await leases.list(session.project, count);
+  const sums = await leases.sum(session.project);
+  const models = { entries: await usage.list(session.project, count), sums: await usage.sum(session.project) };
+  const cost = [...sums, ...models.sums].reduce((total, sum) => total + sum.cost, 0);
+  session.print({ entries, sums, models, cost }, () =>
+    [
+      table(entries, [
+        { title: 'AT', value: ({ at }) => at },
+        { title: 'DEVICE', value: ({ deviceClass }) => deviceClass },
+        { title: 'PURPOSE', value: ({ purpose }) => purpose },
+        { title: 'HOLDER', value: ({ holder }) => holder },
+        { title: 'SECONDS', value: ({ seconds }) => seconds, numeric: true },
+        { title: 'COST', value: (entry) => entry.cost, numeric: true },
+      ]),
+      table(sums, [
+        { title: 'DEVICE', value: ({ deviceClass }) => deviceClass },
+        { title: 'LEASES', value: (sum) => sum.leases, numeric: true },
+        { title: 'SECONDS', value: ({ seconds }) => seconds, numeric: true },
+        { title: 'COST', value: (sum) => sum.cost, numeric: true },
+      ]),
+      table(models.entries, [
+        { title: 'AT', value: ({ at }) => at },
+        { title: 'PROVIDER', value: ({ provider }) => provider },
+        { title: 'MODEL', value: ({ model }) => model },
+        { title: 'CALLER', value: ({ caller }) => caller },
+        { title: 'PROMPT TOKENS', value: ({ promptTokens }) => promptTokens, numeric: true },
+        { title: 'COMPLETION TOKENS', value: ({ completionTokens }) => completionTokens, numeric: true },
+        { title: 'COST', value: (entry) => entry.cost, numeric: true },
+        { title: 'COUNTED', value: ({ estimated }) => (estimated ? 'estimated' : 'by the provider') },
+      ]),
+      table(models.sums, [
+        { title: 'PROVIDER', value: ({ provider }) => provider },
+        { title: 'MODEL', value: ({ model }) => model },
+        { title: 'CALLS', value: ({ calls }) => calls, numeric: true },
+        { title: 'PROMPT TOKENS', value: ({ promptTokens }) => promptTokens, numeric: true },
+        { title: 'COMPLETION TOKENS', value: ({ completionTokens }) => completionTokens, numeric: true },
+        { title: 'COST', value: (sum) => sum.cost, numeric: true },
+      ]),
+      fields([['cost of everything', cost]]),
+    ].join('\n\n'),
+  );
 }
 
 function addKeyCommands(program: Command, session: Session): void {

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { ChimeraError, invalidInput } from '../../contracts/errors.ts';
 import { routeInference } from '../../learning/inference/router.ts';
 import type { InferenceService, ServedModel } from '../../learning/inference/types.ts';
@@ -11,8 +12,8 @@ export interface Inference {
   models(project: string): Promise<readonly ServedModel[]>;
   /** Providers elsewhere, for every project. A name that one of their models has hides a local model of that name. */
   readonly providers?: readonly RemoteProvider[];
-  /** Hears what a call of a provider cost, and for whom it was. Must not throw. */
-  readonly onCost?: (caller: Principal, cost: RemoteCost) => void;
+  /** Hears what a call of a provider cost, for whom it was, and a name that no other call has. Must not throw. */
+  readonly onCost?: (caller: Principal, cost: RemoteCost, usageId: string) => void;
   /** How many answers are worked on at once; default {@link INFERENCE_LIMITS}. */
   readonly limits?: InferenceLimits;
 }
@@ -53,8 +54,13 @@ export async function requireModel(
 }
 
 /** The service, on the account of one caller. */
-export function serviceFor({ service, providers = [], onCost }: Inference, caller: Principal): InferenceService {
-  return routeInference(service, providers, (cost) => onCost?.(caller, cost));
+export function serviceFor(
+  { service, providers = [], onCost }: Inference,
+  caller: Principal,
+  requestId: string,
+): InferenceService {
+  // Callers may name their requests, and two alike.
+  return routeInference(service, providers, (cost) => onCost?.(caller, cost, `${requestId}/${randomUUID()}`));
 }
 
 /** Counts the answers that are worked on. Who comes when there are too many is turned away: the peer waits better than we do. */

@@ -76,11 +76,11 @@ export function openAiRoutes(inference: Inference): Route[] {
       description: 'In the form of OpenAI. A parameter that is not supported is refused, never ignored.',
       body: embeddingRequest,
       responses: { 200: { description: 'A vector for each text, of length 1.', schema: embeddingList } },
-      handle: async ({ body, principal, signal }) => {
+      handle: async ({ body, principal, signal, requestId }) => {
         const { model: name, input, encoding_format: format } = parseRequest(embeddingRequest, body);
         const { choice: model } = await requireModel(inference, principal.project, name, 'embedding');
         const answer = await slots.run(principal.project, () =>
-          serviceFor(inference, principal).embed({ model, texts: input, signal }),
+          serviceFor(inference, principal, requestId).embed({ model, texts: input, signal }),
         );
         return { status: 200, body: viewEmbeddings(name, format, answer) };
       },
@@ -107,7 +107,7 @@ export function openAiRoutes(inference: Inference): Route[] {
           seed: rest.seed == null ? randomUUID() : String(rest.seed),
           signal,
         };
-        const service = serviceFor(inference, principal);
+        const service = serviceFor(inference, principal, requestId);
         const generate = (onText?: (text: string) => void): ReturnType<typeof service.generate> =>
           slots.run(principal.project, () => service.generate(onText === undefined ? request : { ...request, onText }));
         const head: AnswerHead = { id: `chatcmpl-${requestId}`, created: Math.floor(Date.now() / 1000), model: name };
