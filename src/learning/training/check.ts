@@ -15,7 +15,8 @@ const NAMED = 20;
  */
 export function checkedLayout(options: TrainerOptions): Layout {
   const { base, spec, data, from } = options;
-  adapterSpec.parse(spec);
+  const parsed = adapterSpec.safeParse(spec);
+  refuse('the adapter specification', parsed.success ? [] : issuesOf(parsed.error));
   if (data.train.length === 0 || data.validation.length === 0) {
     throw new ChimeraError('CHIMERA_NO_DATA', {
       why: `${data.train.length} training and ${data.validation.length} validation examples`,
@@ -102,11 +103,11 @@ const savedHeader = z.strictObject({
 export function checkedHeader(header: unknown): z.output<typeof savedHeader> {
   const parsed = savedHeader.safeParse(header);
   if (parsed.success) return parsed.data;
-  throw invalidInput(
-    'the checkpoint',
-    parsed.error.issues.map(({ path, message }) => ({ path: `/${path.join('/')}`, message })),
-  );
+  throw invalidInput('the checkpoint', issuesOf(parsed.error));
 }
+
+const issuesOf = ({ issues }: z.ZodError): Problem[] =>
+  issues.map(({ path, message }) => ({ path: `/${path.join('/')}`, message }));
 
 const when = (wrong: boolean, message: string, path = ''): Problem[] => (wrong ? [{ path, message }] : []);
 

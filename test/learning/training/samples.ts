@@ -2,7 +2,7 @@ import { adapterSpec, type AdapterSpec } from '../../../src/contracts/adapters.t
 import { stream } from '../../../src/core/random/random.ts';
 import { baseInMemory, type BaseModel } from '../../../src/learning/architecture/base.ts';
 import type { TokenExample, TokenRow } from '../../../src/learning/training/examples.ts';
-import { AdapterTrainer, type TrainerOptions, type TrainingProgress } from '../../../src/learning/training/trainer.ts';
+import type { AdapterTrainer, TrainerOptions, TrainingProgress } from '../../../src/learning/training/trainer.ts';
 import { TINY_DECODER, TINY_ENCODER, tinyWeights } from '../tiny.ts';
 
 export const LABELS = ['ham', 'spam'];
@@ -22,13 +22,13 @@ export function baseOf(task: AdapterSpec['task'], precision: AdapterSpec['precis
   return baseInMemory('tiny', tinyWeights(config), config, precision);
 }
 
-/** Examples of rows of 4 to 10 tokens whose label or answer shows in their first token. */
+/** Examples whose label or answer shows in their first tokens; what follows those says nothing. */
 export function examplesOf(task: AdapterSpec['task'], count: number, seed = 'examples'): TokenExample[] {
   return Array.from({ length: count }, (_, index) => {
     const draws = stream(seed, index, 0, 'tests/examples');
     const label = index % 2;
-    const noise = Array.from({ length: 2 + draws.integer(6) }, () => 100 + draws.integer(100));
-    const prompt = [10 + label, ...noise];
+    const noise = Array.from({ length: 1 + draws.integer(5) }, () => 100 + draws.integer(100));
+    const prompt = [10 + label, 10 + label, ...noise];
     const answer = (token: number): TokenRow => ({ tokens: [...prompt, token, 2], given: prompt.length });
     if (task === 'classification') return { rows: [{ tokens: prompt, given: prompt.length }], label };
     if (task === 'causal') return { rows: [answer(20 + label)] };
@@ -42,7 +42,7 @@ export function optionsOf(task: AdapterSpec['task'], more: Partial<AdapterSpec> 
   const labels = task === 'classification' ? LABELS : [];
   return {
     ...{ base: baseOf(task, spec.precision), spec },
-    data: { labels, train: examplesOf(task, 20), validation: examplesOf(task, 6, 'validation') },
+    data: { labels, train: examplesOf(task, 40), validation: examplesOf(task, 6, 'validation') },
   };
 }
 
