@@ -5,6 +5,7 @@ import { loadLinearModel } from '../core/training/linear/model.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
 import type { LabelScores } from '../fabric/index.ts';
 import type { ActivityDeps } from './deps.ts';
+import type { Material, TrainedModel } from './training.ts';
 
 type Deps = Pick<ActivityDeps, 'stores' | 'learning'>;
 
@@ -36,6 +37,18 @@ export async function scoreTexts(
 /** The text that a task type's models read. */
 export const textOf = (type: TaskType, { payload }: Pick<DatasetExample, 'payload'>): string =>
   String(valueAt(payload, type.text!) ?? '');
+
+/** How well a model answers the validation split of what it is trained on. */
+export async function validated(
+  deps: Deps,
+  { type, data }: Material,
+  model: Pick<ModelRecord, 'artifact' | 'spec'>,
+  signal?: AbortSignal,
+): Promise<TrainedModel['validation']> {
+  const texts = data.validation.map(({ text }) => text);
+  const expected = data.validation.map(({ label }) => label);
+  return judgeScores(type, data.labels, expected, await scoreTexts(deps, model, texts, signal));
+}
 
 /** How well answers hold: what is told of every model. */
 export function judgeScores(

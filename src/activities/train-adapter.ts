@@ -4,14 +4,13 @@ import { failpoint } from '../contracts/failpoint.ts';
 import { SIGNALS, type TrainingPoint } from '../contracts/messages.ts';
 import type { JsonObject } from '../contracts/records.ts';
 import { hashOf } from '../core/canonical/canonical.ts';
-import type { TrainingData } from '../core/training/linear/trainer.ts';
-import type { TaskType } from '../core/validation/task-type.ts';
 import { trainUntil, type TrainingHooks } from '../learning/training/host.ts';
 import type { TrainingJob } from '../learning/training/job.ts';
 import type { Look } from '../learning/training/trainer.ts';
 import type { ActivityDeps } from './deps.ts';
-import { judgeScores, scoreTexts } from './model-scores.ts';
-import type { RunHooks, TrainedModel } from './training.ts';
+import { adapterBefore } from './merge-adapters.ts';
+import { validated } from './model-scores.ts';
+import type { Material, RunHooks, TrainedModel } from './training.ts';
 
 type Deps = Pick<ActivityDeps, 'stores' | 'learning' | 'temporal'>;
 
@@ -20,22 +19,17 @@ const CHECKPOINT_EVERY = 10;
 /** Points of its loss curve that a run sends to its workflow at most: each is an event of its history. */
 const POINTS = 60;
 
-interface Material {
-  readonly type: TaskType;
-  readonly datasetId: string;
-  readonly data: TrainingData;
-}
-
 /** Trains an adapter in a process of its own, from its last checkpoint on. */
 export async function trainAdapterModel(
   deps: Deps,
   project: string,
-  { type, datasetId, data }: Material,
+  material: Material,
   spec: AdapterSpec,
   { signal, note }: RunHooks,
   until?: number,
 ): Promise<TrainedModel | { left: Look }> {
   const { stores, learning } = deps;
+  const { type, datasetId, data } = material;
   const run = hashOf({ datasetId, spec } as unknown as JsonObject).slice(0, 32);
   const saved = await stores.snapshots.latest(project, run);
   note({ waitingFor: `base model ${spec.base}` });
@@ -64,10 +58,8 @@ export async function trainAdapterModel(
   if ('left' in trained) return trained;
   const artifact = await stores.artifacts.put(trained.bytes, { kind: 'model' });
   const document = spec as unknown as JsonObject;
-  const texts = data.validation.map(({ text }) => text);
-  const answers = await scoreTexts(deps, { artifact, spec: document }, texts, signal);
-  const expected = data.validation.map(({ label }) => label);
-  const validation = judgeScores(type, data.labels, expected, answers);
+  const validation = await validated(deps, material, { artifact, spec: document }, signal);
+  const previous = await adapterBefore(stores, project, type.name, spec.name, datasetId);
   const { before, after, progress, baseSha256, numericProfile } = trained;
   return {
     run,
@@ -78,6 +70,10 @@ export async function trainAdapterModel(
       ...{ validation, examples: data.train.length, steps: progress.step },
       ...(before === undefined ? {} : { before: { ...before } }),
       after: { ...after },
+      // The adapter that this one follows, on the same examples.
+      ...(previous === undefined
+        ? {}
+        : { previous: { id: previous.id, validation: await validated(deps, material, previous, signal) } }),
       looks: progress.looks as unknown as JsonObject[],
       ...{ baseSha256, numericProfile },
     },

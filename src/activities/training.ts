@@ -1,15 +1,16 @@
-import { adapterSpec, type AdapterSpec } from '../contracts/adapters.ts';
+import type { AdapterSpec } from '../contracts/adapters.ts';
 import { ChimeraError } from '../contracts/errors.ts';
 import { failpoint } from '../contracts/failpoint.ts';
 import type { ArtifactRef, DatasetExample, JsonObject } from '../contracts/records.ts';
 import { valueAt } from '../core/kpi/pointer.ts';
-import { ADAPTER_VARIANTS } from '../core/training/adapter/variants.ts';
+import { ADAPTER_VARIANTS, MERGE_METHODS, mergeName, mergeOf } from '../core/training/adapter/variants.ts';
 import { LINEAR_VARIANTS } from '../core/training/linear/spec.ts';
 import type { TrainingData } from '../core/training/linear/trainer.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
 import { readDataset, typeOfDataset } from './datasets.ts';
 import type { ActivityDeps } from './deps.ts';
 import { heartbeating } from './heartbeat.ts';
+import { adapterBefore, mergeWithPrevious } from './merge-adapters.ts';
 import { textOf } from './model-scores.ts';
 import { trainAdapterModel } from './train-adapter.ts';
 import { trainLinear } from './train-linear.ts';
@@ -37,6 +38,13 @@ export interface TrainedModel {
   readonly report: JsonObject;
 }
 
+/** What a model is trained on. */
+export interface Material {
+  readonly type: TaskType;
+  readonly datasetId: string;
+  readonly data: TrainingData;
+}
+
 /** How a training hears and tells. */
 export interface RunHooks {
   readonly signal: AbortSignal;
@@ -46,9 +54,15 @@ export interface RunHooks {
 export interface TrainingActivities {
   /**
    * The names of what is to be trained: what is asked for, else all linear variants, the adapters whose base model the project
-   * has, and those that the caller specifies. `CHIMERA_NOT_FOUND` names the known ones.
+   * has, each with its merges with the one that was trained before it, and those that the caller specifies. `CHIMERA_NOT_FOUND`
+   * names the known ones.
    */
-  planTraining(input: { project?: string; variants?: string[]; adapters?: AdapterSpec[] }): Promise<string[]>;
+  planTraining(input: {
+    project?: string;
+    taskType?: string;
+    variants?: string[];
+    adapters?: AdapterSpec[];
+  }): Promise<string[]>;
   /** Trains one variant, resuming from the last checkpoint, and registers it by content. */
   trainModel(input: {
     project: string;
@@ -69,8 +83,8 @@ export function createTrainingActivities(deps: ActivityDeps): TrainingActivities
     (await stores.baseModels.get(project, base)) !== undefined;
 
   return {
-    async planTraining({ project, variants, adapters = [] }) {
-      const specs = [...adapters.map((spec) => adapterSpec.parse(spec)), ...ADAPTER_VARIANTS];
+    async planTraining({ project, taskType, variants, adapters = [] }) {
+      const specs = [...adapters, ...ADAPTER_VARIANTS];
       const linear = LINEAR_VARIANTS.map(({ name }) => name);
       const known = [...linear, ...specs.map(({ name }) => name)];
       const unknown = (variants ?? []).filter((name) => !known.includes(name));
@@ -91,7 +105,16 @@ export function createTrainingActivities(deps: ActivityDeps): TrainingActivities
           name: [...new Set(missing.map(({ base }) => base))].join(', '),
         });
       }
-      return variants ?? [...linear, ...wanted.filter((_, i) => present[i]).map(({ name }) => name)];
+      if (variants !== undefined) return variants;
+      const names = wanted.filter((_, i) => present[i]).map(({ name }) => name);
+      return [...linear, ...names, ...(await mergesOf(names))];
+
+      async function mergesOf(trained: readonly string[]): Promise<string[]> {
+        if (project === undefined || taskType === undefined) return [];
+        const before = await Promise.all(trained.map((name) => adapterBefore(stores, project, taskType, name)));
+        const again = trained.filter((_, i) => before[i] !== undefined);
+        return again.flatMap((name) => MERGE_METHODS.map((method) => mergeName(name, method)));
+      }
     },
 
     async trainModel({ project, taskType, datasetId, variant, seed, adapter, until }) {
@@ -101,9 +124,15 @@ export function createTrainingActivities(deps: ActivityDeps): TrainingActivities
         const material = { type, datasetId, data };
         const hooks = { signal, note: (details: JsonObject) => note({ variant, ...details }) };
         const linear = LINEAR_VARIANTS.find(({ name }) => name === variant);
-        const spec = adapter ?? ADAPTER_VARIANTS.find(({ name }) => name === variant);
+        const merge = mergeOf(variant);
+        const spec = adapter ?? ADAPTER_VARIANTS.find(({ name }) => name === variant || name === merge?.adapter);
         if (linear === undefined && spec === undefined)
           throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'model variant', name: variant });
+        if (merge !== undefined && spec?.name === merge.adapter) {
+          const own = { spec: { ...spec, seed }, method: merge.method };
+          const merged = await mergeWithPrevious(deps, project, material, own, hooks);
+          return register(project, taskType, datasetId, { name: variant, price: spec.price }, merged);
+        }
         const trained =
           linear === undefined
             ? await trainAdapterModel(deps, project, material, { ...spec!, seed }, hooks, until)

@@ -3,6 +3,7 @@ import { defineSignal, defineUpdate } from '@temporalio/workflow';
 import { trainingInput } from '../contracts/inputs.ts';
 import { QUERIES, SIGNALS, UPDATES, type By, type TrainingPoint } from '../contracts/messages.ts';
 import type { LeftModel, ModelSummary } from '../activities/training.ts';
+import { mergeOf } from '../core/training/adapter/variants.ts';
 import { activities } from './lib/activities.ts';
 import { defineWorkflow } from './lib/define.ts';
 import { waitForWorker } from './lib/device.ts';
@@ -65,6 +66,7 @@ export const trainingWorkflow = defineWorkflow(
 
     const variants = await activities(io('plan the training')).planTraining({
       project,
+      taskType,
       ...(input.variants === undefined ? {} : { variants: input.variants }),
       ...(adapters === undefined ? {} : { adapters }),
     });
@@ -76,7 +78,7 @@ export const trainingWorkflow = defineWorkflow(
       while (next < variants.length) {
         const variant = variants[next]!;
         story.now(`training ${variant} (${next + 1} of ${variants.length})`, 'training');
-        const adapter = adapters?.find(({ name }) => name === variant);
+        const adapter = adapters?.find(({ name }) => name === variant || name === mergeOf(variant)?.adapter);
         const trained = await activities(onDevice(deviceClass, `train ${variant}`)).trainModel({
           project,
           taskType,

@@ -102,6 +102,36 @@ describe('adapters in workflows', function () {
     assert.ok(search.evaluations > 0, search.text);
   });
 
+  it('are merged with the one before them, are compared with it, and each merge is a model of its own', async () => {
+    const own = spec({ name: 'growing', learningRate: 0.015 });
+    const [before] = (await platform.execute<TrainingResult>('trainingWorkflow', trainOne(own))).models;
+    await scene.serve('more', notes(80, { from: 160 }));
+    const grown = await platform.execute<DatasetSummary>('curationWorkflow', { ...scene.subject });
+    const { models } = await platform.execute<TrainingResult>('trainingWorkflow', {
+      ...scene.subject,
+      datasetId: grown.id,
+      adapters: [own],
+    });
+    const merges = models.filter(({ name }) => name.startsWith('growing'));
+    assert.deepEqual(
+      merges.map(({ name }) => name),
+      ['growing', 'growing-linear', 'growing-ties'],
+    );
+    const records = await Promise.all(
+      merges.map(async ({ id }) => (await platform.stores.models.get(scene.project, id))!),
+    );
+    assert.equal((records[0]!.report['previous'] as { id: string }).id, before!.id);
+    const parents = [before!.id, records[0]!.id];
+    const files = await Promise.all(records.map(({ artifact }) => platform.stores.artifacts.get(artifact)));
+    assert.deepEqual(
+      files.map((bytes) => decodeAdapter(bytes).rank),
+      [8, 16, 8],
+    );
+    for (const { spec: merged } of records.slice(1)) {
+      assert.deepEqual((merged['merge'] as { parents: string[] }).parents, parents);
+    }
+  });
+
   it('are looked for by successive halving: a rate that diverges goes first, the last one is trained to its end', async () => {
     const { best, model, rounds } = await platform.execute<SweepResult>(
       'sweepWorkflow',

@@ -4,15 +4,16 @@ import { scalingOf, type Adapter, type AdapterTarget, type ClassifierHead } from
 /**
  * The weighted sum of adapters as one adapter: ranks are stacked, so that its update is Σ weightᵢ · scalingᵢ · Bᵢ Aᵢ, but for the
  * rounding of weightᵢ · scalingᵢ · Bᵢ to single precision. Its rank is the sum of theirs and its scaling is 1. Heads are summed
- * with the same weights. It keeps the task of the first.
+ * with the same weights. It keeps task and length of texts of the first.
  * Throws `CHIMERA_INVALID_INPUT` that names everything in which the adapters differ.
  */
 export function linearMerge(adapters: readonly Adapter[], weights: readonly number[]): Adapter {
   checkMergeable(adapters, weights);
-  const { base, task, targets } = adapters[0]!;
+  const { base, task, targets, maxTokens } = adapters[0]!;
   const rank = adapters.reduce((sum, adapter) => sum + adapter.rank, 0);
   return {
     ...{ base, task, rank, alpha: rank, rankStabilised: false },
+    ...(maxTokens === undefined ? {} : { maxTokens }),
     targets: targets.map((_, index) => stackRanks(adapters, weights, index, rank)),
     ...mergedHead(adapters, weights),
   };

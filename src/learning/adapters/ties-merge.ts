@@ -19,7 +19,7 @@ export interface TiesMerge {
 
 /**
  * Merges adapters by TIES (Yadav et al. 2023) on their updates scaling · B A, layer by layer: {@link ties}; then brings each merged
- * update back to `rank`. Heads are summed with the weights. The result keeps the task of the first.
+ * update back to `rank`. Heads are summed with the weights. The result keeps task and length of texts of the first.
  * Throws `CHIMERA_INVALID_INPUT` that names everything in which the adapters differ.
  */
 export function tiesMerge(
@@ -29,7 +29,7 @@ export function tiesMerge(
 ): TiesMerge {
   checkOptions({ density, rank });
   checkMergeable(adapters, weights);
-  const { base, task, targets } = adapters[0]!;
+  const { base, task, targets, maxTokens } = adapters[0]!;
   const scale = { rank, alpha: rank, rankStabilised: false };
   let missed = 0;
   let whole = 0;
@@ -46,7 +46,10 @@ export function tiesMerge(
     return low;
   });
   return {
-    adapter: { base, task, ...scale, targets: merged, ...mergedHead(adapters, weights) },
+    adapter: {
+      ...{ base, task, ...scale, targets: merged, ...mergedHead(adapters, weights) },
+      ...(maxTokens === undefined ? {} : { maxTokens }),
+    },
     error: whole === 0 ? 0 : Math.sqrt(missed / whole),
   };
 }
