@@ -12,9 +12,7 @@ const QUESTIONS = [
   'List ten things to do in Paris, and say why.',
 ];
 
-const prompts = QUESTIONS.map(
-  (question) => `<|im_start|>user\n${question}<|im_end|>\n<|im_start|>assistant\n`,
-);
+const prompts = QUESTIONS.map((question) => `<|im_start|>user\n${question}<|im_end|>\n<|im_start|>assistant\n`);
 
 /** What came of all prompts together. */
 interface Sum {

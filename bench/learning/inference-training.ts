@@ -106,4 +106,3 @@ function decoderJob(base: BaseLocation, mails: readonly string[]): TrainingJob {
   const spec = specOf(DECODER_4BIT, { batch: 2, ...UNENDING });
   return { base, spec, labels: [], train: examples.slice(5), validation: examples.slice(0, 5) };
 }
-

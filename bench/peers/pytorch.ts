@@ -9,13 +9,16 @@ import { pythonOf, runProgram, type PythonPeer } from './python.ts';
 
 const PYTORCH: PythonPeer = {
   name: 'pytorch',
-  requirements: ['torch==2.15.0', 'peft==0.21.2', 'transformers==5.24.0', 'safetensors==0.8.0', 'numpy==2.4.6'],
-  modules: ['torch', 'peft', 'transformers'],
+  requirements: [
+    ...['torch==2.15.0', 'peft==0.21.2', 'transformers==5.24.0', 'safetensors==0.8.0', 'numpy==2.4.6'],
+    'sentence-transformers==6.2.0',
+  ],
+  modules: ['torch', 'peft', 'transformers', 'sentence_transformers'],
 };
 
 export const PYTORCH_SCRIPT = join(import.meta.dirname, 'pytorch.py');
 
-/** The Python that has PyTorch and PEFT, in a scratch environment of about 6 GB outside the checkout. */
+/** The Python that has PyTorch, PEFT and sentence-transformers, in a scratch environment of about 6 GB outside the checkout. */
 export const pythonWithTorch = (workDir: string): Promise<string> => pythonOf(workDir, PYTORCH);
 
 /** What PyTorch is asked to train. */

@@ -1,0 +1,55 @@
+"""Models that answer, in one thread, to lines of JSON: sentence-transformers (embed FOLDER) or llama.cpp (generate GGUF)."""
+
+import json
+import sys
+import time
+
+
+def embedder(folder):
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    torch.set_num_threads(1)
+    # A folder without a list of modules: means of the hidden states, as the model was trained with.
+    model = SentenceTransformer(folder, device="cpu")
+
+    def embed(texts):
+        return model.encode(texts, batch_size=len(texts), normalize_embeddings=True, show_progress_bar=False)
+
+    def answer(question):
+        """One request after another, each of some texts; the vectors where they are asked for."""
+        begun = time.perf_counter()
+        vectors = [embed(texts) for texts in question["requests"]]
+        seconds = time.perf_counter() - begun
+        return {"seconds": seconds, "vectors": [row.tolist() for one in vectors for row in one] if question["vectors"] else []}
+
+    return answer
+
+
+def generator(gguf):
+    from llama_cpp import Llama
+
+    model = Llama(gguf, n_threads=1, n_threads_batch=1, n_ctx=1024, verbose=False)
+
+    def answer(question):
+        """The likeliest token, again and again, whatever it is."""
+        prompt = model.tokenize(question["prompt"].encode(), special=True)
+        model.reset()
+        begun = time.perf_counter()
+        model.eval(prompt)
+        tokens = [model.sample(temp=0.0)]
+        first = time.perf_counter()
+        while len(tokens) < question["tokens"]:
+            model.eval(tokens[-1:])
+            tokens.append(model.sample(temp=0.0))
+        ended = time.perf_counter()
+        ends = [i for i, token in enumerate(tokens) if token == model.token_eos()]
+        text = model.detokenize(tokens[: ends[0]] if ends else tokens).decode(errors="replace")
+        return {"prompt": len(prompt), "tokens": len(tokens), "first": first - begun, "rest": ended - first, "text": text}
+
+    return answer
+
+
+answers = {"embed": embedder, "generate": generator}[sys.argv[1]](sys.argv[2])
+for line in sys.stdin:
+    print(json.dumps(answers(json.loads(line))), flush=True)
