@@ -1,5 +1,5 @@
 import { hashOf } from '../../../src/core/canonical/canonical.ts';
-import { stream } from '../../../src/core/random/random.ts';
+import { philoxBytes, stream } from '../../../src/core/random/random.ts';
 import { ChimeraError } from '../../../src/contracts/errors.ts';
 import type { Adapter } from '../../../src/learning/adapters/types.ts';
 import { baseInMemory, linearShape, type BaseModel, type Precision } from '../../../src/learning/architecture/base.ts';
@@ -68,7 +68,7 @@ export const DECODER_8BIT_HEAD: LocalBase = {
 function withBlocks8(weights: Weights): Weights {
   const head = 'model.embed_tokens.weight';
   const [rows, columns] = weights.shape(head) as [number, number];
-  const codes = Int8Array.from({ length: rows * columns }, (_, i) => (i * 89) % 256);
+  const codes = new Int8Array(philoxBytes('head', 0, 0, 'tiny head', rows * columns).buffer);
   const scales = Float32Array.from({ length: (rows * columns) / 32 }, (_, i) => 0.002 + (i % 7) * 0.0005);
   const blocks = { rows, columns, blockSize: 32, codes, scales };
   return {
@@ -145,13 +145,8 @@ export async function trainingLogits(
   return outputs['logits']!.data as Float32Array;
 }
 
-/** The likeliest tokens by the graph that training differentiates, which keeps no keys: the whole text anew for each token. */
-export async function greedyTokens(
-  { base, tokenizer }: LocalBase,
-  prompt: string,
-  count: number,
-  adapter?: Adapter,
-): Promise<number[]> {
+/** Logits after each token of a text by the graph that training differentiates, which keeps no keys: [tokens][vocabulary]. */
+export async function withoutCache({ base }: LocalBase, adapter?: Adapter): Promise<TokenLogits> {
   const graph = new Graph();
   const length = base.config.positions;
   const [tokens, positions, segments] = ['tokens', 'positions', 'segments'].map((name) =>
@@ -177,22 +172,42 @@ export async function greedyTokens(
   const rows = reshape(graph, states, [length, base.config.hidden]);
   graph.output('logits', matmul(graph, rows, outputHead(graph, base), { b: true }));
   const session = await openSession(graph.toModel());
-  const text = tokenizer.encode(prompt);
+  return {
+    release: () => session.release(),
+    async logits(text) {
+      const { logits } = await session.run({
+        tokens: indices([...text, ...new Array<number>(length - text.length).fill(0)], [1, length]),
+        positions: indices(
+          Array.from({ length }, (_, i) => i),
+          [1, length],
+        ),
+        segments: indices(new Array<number>(length).fill(0), [1, length]),
+      });
+      const { vocabulary } = base.config;
+      return text.map((_, i) => (logits!.data as Float32Array).subarray(i * vocabulary, (i + 1) * vocabulary));
+    },
+  };
+}
+
+export interface TokenLogits {
+  logits(text: readonly number[]): Promise<Float32Array[]>;
+  release(): Promise<void>;
+}
+
+/** The likeliest tokens, the whole text anew for each. */
+export async function greedyTokens(
+  local: LocalBase,
+  prompt: string,
+  count: number,
+  adapter?: Adapter,
+): Promise<number[]> {
+  const model = await withoutCache(local, adapter);
+  const text = local.tokenizer.encode(prompt);
   const drawn: number[] = [];
   while (drawn.length < count) {
-    const all = [...text, ...drawn];
-    const { logits } = await session.run({
-      tokens: indices([...all, ...new Array<number>(length - all.length).fill(0)], [1, length]),
-      positions: indices(
-        Array.from({ length }, (_, i) => i),
-        [1, length],
-      ),
-      segments: indices(new Array<number>(length).fill(0), [1, length]),
-    });
-    const { vocabulary } = base.config;
-    const row = (logits!.data as Float32Array).subarray((all.length - 1) * vocabulary, all.length * vocabulary);
-    drawn.push(row.indexOf(Math.max(...row)));
+    const last = (await model.logits([...text, ...drawn])).at(-1)!;
+    drawn.push(last.indexOf(Math.max(...last)));
   }
-  await session.release();
+  await model.release();
   return drawn;
 }
