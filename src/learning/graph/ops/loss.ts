@@ -24,7 +24,7 @@ export function labelLogProbabilities(graph: Graph, logits: Tensor, labels: Tens
 }
 
 /** Rows whose logits exist at a time: what bounds the memory of a large vocabulary. */
-const CHUNK = 64;
+const CHUNK = 128;
 
 /**
  * The log-probability of each row's next token. `hidden` [rows, width]; `head` [vocabulary, width], frozen: with tied embeddings
