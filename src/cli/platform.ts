@@ -181,6 +181,7 @@ async function listen(parts: GatewayParts, undo: Undo[]): Promise<string> {
   const learning = openLearning({
     cacheDir: config.cacheDir,
     models: loadModels(config.models.manifest),
+    activations: config.models.activations,
     resolve: (sha256) => stores.artifacts.get({ sha256 }),
     onLine: (line) => telemetry.logger.info({ line }, 'base model'),
   });

@@ -50,6 +50,7 @@ const CHECKS: Record<string, z.ZodType> = {
   'gateway.port': port,
   'telemetry.otlpEndpoint': webUrl,
   'telemetry.metricsPort': port,
+  'models.activations': z.enum(['exact', '8bit'], { error: 'must be exact or 8bit' }),
   reachable: addressList,
   'workers.count': positive,
   'workers.poolSize': positive,
@@ -60,6 +61,9 @@ const CHECKS: Record<string, z.ZodType> = {
 };
 
 const nonEmpty = z.string('must be text').min(1, 'must not be empty');
+
+/** What graphs multiply with 4-bit weights. */
+export type Activations = 'exact' | '8bit';
 
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
@@ -96,7 +100,7 @@ export interface Config {
   /** Absent: the manifest that ships with Chimera. */
   readonly manifest?: string;
   /** Base models beside those that ship with Chimera. */
-  readonly models: { readonly manifest?: string };
+  readonly models: { readonly manifest?: string; readonly activations: Activations };
   /** Private addresses that agents' http effects may reach. */
   readonly reachable: readonly string[];
   readonly workers: { readonly count: number; readonly poolSize: number };
@@ -278,7 +282,10 @@ function build(values: ReadonlyMap<string, Found>, env: Readonly<Record<string, 
       .filter(Boolean)
       .map((entry) => ({ id: entry.slice(0, entry.indexOf(':')), key: entry.slice(entry.indexOf(':') + 1) })),
     ...optional('manifest', text('manifest') === undefined ? undefined : resolve(text('manifest')!)),
-    models: optional('manifest', text('models.manifest') === undefined ? undefined : resolve(text('models.manifest')!)),
+    models: {
+      ...optional('manifest', text('models.manifest') === undefined ? undefined : resolve(text('models.manifest')!)),
+      activations: text('models.activations') as Activations,
+    },
     reachable: entriesOf(text('reachable') ?? ''),
     workers: {
       count: integer('workers.count'),

@@ -152,6 +152,13 @@ export const SETTINGS: readonly Setting[] = [
     help: 'A manifest of base models of your own, beside the one that ships with Chimera: models/manifest.json',
   },
   {
+    key: 'models.activations',
+    env: ['CHIMERA_MODEL_ACTIVATIONS'],
+    kind: 'text',
+    default: 'exact',
+    help: 'What is multiplied with 4-bit weights: exact values, or 8bit ones as in llama.cpp, faster and less exact',
+  },
+  {
     key: 'reachable',
     env: ['CHIMERA_REACHABLE'],
     kind: 'text',

@@ -12,6 +12,8 @@ export interface LearningOptions {
   /** The bytes of an adapter by SHA-256. */
   readonly resolve: (sha256: string) => Promise<Uint8Array>;
   readonly onLine?: (line: string) => void;
+  /** What is multiplied with 4-bit weights; default `exact`. */
+  readonly activations?: 'exact' | '8bit';
 }
 
 export interface LabelledScores {
@@ -35,7 +37,13 @@ export interface Learning {
 export const isAdapterFile = (bytes: Uint8Array): boolean =>
   new TextDecoder('latin1').decode(bytes.subarray(0, ADAPTER_MAGIC.length)) === ADAPTER_MAGIC;
 
-export function openLearning({ cacheDir, models, resolve, onLine = () => {} }: LearningOptions): Learning {
+export function openLearning({
+  cacheDir,
+  models,
+  resolve,
+  onLine = () => {},
+  activations = 'exact',
+}: LearningOptions): Learning {
   const bases = new Map<string, Promise<string>>();
   const baseOf = (adapter: string): Promise<string> => {
     const known = bases.get(adapter) ?? resolve(adapter).then((bytes) => decodeAdapter(bytes).base.name);
@@ -48,7 +56,7 @@ export function openLearning({ cacheDir, models, resolve, onLine = () => {} }: L
     const { directory } = await fetchModel(entry, { cacheDir, onLine, ...options });
     return { name: base, directory, files: entry.files.map(({ name }) => ({ name })) };
   };
-  const inference = startInference({ locate, loadAdapter: resolve });
+  const inference = startInference({ locate, loadAdapter: resolve, activations });
   return {
     has: (base) => {
       const entry = models.find(({ name }) => name === base);

@@ -7,7 +7,7 @@ import type { InferenceService } from './types.ts';
 const MEGABYTE = 1_048_576;
 
 const DEFAULTS: EngineSettings = {
-  ...{ memoryBytes: 2048 * MEGABYTE, threads: 1, provider: 'cpu', activations: '8bit' },
+  ...{ memoryBytes: 2048 * MEGABYTE, threads: 1, provider: 'cpu', activations: 'exact' },
   ...{ windowMs: 2, batchTexts: 32, batchTokens: 4096, cacheBytes: 64 * MEGABYTE },
 };
 
