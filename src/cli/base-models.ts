@@ -119,7 +119,5 @@ export async function pullModel(
 
 /** The base model that a trained model is an adapter of; undefined for one that stands alone. */
 export function baseOf({ spec }: ModelRecord): string | undefined {
-  const base = spec['base'];
-  const name = typeof base === 'object' && base !== null && 'name' in base ? base['name'] : undefined;
-  return typeof name === 'string' ? name : undefined;
+  return spec['kind'] === 'adapter' && typeof spec['base'] === 'string' ? spec['base'] : undefined;
 }

@@ -291,6 +291,12 @@ describe('cli: commands on a platform', function () {
     assert.match(await ok('ledger'), /training +training\/default\/labels\/1 +12\.5 +0\.0025/);
     const { sums } = await okJson<{ sums: { leases: number }[] }>('ledger');
     assert.equal(sums[0]!.leases, 1);
+    const call = { provider: 'vendor', model: 'talker', task: 'generation', caller: 'ci', estimated: true };
+    const used = { promptTokens: 12, completionTokens: 3, cost: 0.5 };
+    await platform.stores.usage.put(PROJECT, { usageId: 'r/1', ...call, ...used });
+    const told = await ok('ledger');
+    assert.match(told, /vendor +talker +ci +12 +3 +0\.5 +estimated\n/);
+    assert.match(told, /vendor +talker +1 +12 +3 +0\.5\n\ncost of everything +0\.5025\n$/);
     const cycle = {
       id: 'c1',
       taskType: 'labels',

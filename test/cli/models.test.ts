@@ -185,8 +185,8 @@ describe('cli: base models', () => {
     offer(weightsOf(1));
     const artifact = await fixture.stores.artifacts.put(Buffer.from('an adapter'));
     const common = { taskType: 'labels', artifact, price: 1, dataset: 'd'.repeat(64), report: {} };
-    const base = { name: 'tiny', sha256: 'a'.repeat(64) };
-    await fixture.stores.models.put(PROJECT, { ...common, id: 'b'.repeat(64), name: 'triage-lora', spec: { base } });
+    const spec = { kind: 'adapter', base: 'tiny', task: 'classification', name: 'triage-lora' };
+    await fixture.stores.models.put(PROJECT, { ...common, id: 'b'.repeat(64), name: 'triage-lora', spec });
     await fixture.stores.models.put(PROJECT, { ...common, id: 'c'.repeat(64), name: 'word-lr', spec: {} });
     const list = await ok('list');
     assert.match(list, /b{12} +triage-lora +tiny +labels/);

@@ -8,6 +8,7 @@ import { wholeNumber } from '../input.ts';
 import { fields, short, table } from '../output.ts';
 import type { Session } from '../session.ts';
 import { untilInterrupted } from '../signals.ts';
+import { addAdapterCommands } from './adapters.ts';
 
 const KEPT = 3;
 
@@ -64,6 +65,7 @@ export function addModelCommands(program: Command, session: Session): void {
       current.print(await current.stores().baseModels.rollback(current.project, name, 'cli'), activeText);
     },
   });
+  addAdapterCommands(models, session);
 }
 
 const activeText = ({ name, version }: BaseModelRecord): string => `${name}: version ${short(version)} is active`;
@@ -94,7 +96,7 @@ async function list(session: Session, { taskType }: { taskType?: string }): Prom
         { title: 'NAME', value: ({ name }) => name },
         { title: 'ADAPTER OF', value: baseOf },
         { title: 'TASK TYPE', value: (model) => model.taskType },
-        { title: 'DATASET', value: ({ dataset }) => short(dataset) },
+        { title: 'DATASET', value: ({ dataset }) => short(dataset) || undefined },
         { title: 'PRICE', value: ({ price }) => price, numeric: true },
         { title: 'BYTES', value: ({ artifact }) => artifact.bytes, numeric: true },
       ]),
