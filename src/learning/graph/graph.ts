@@ -1,5 +1,6 @@
 import { DataType } from '../onnx/types.ts';
 import type { Attribute, ExternalData, GraphModel, GraphNode, Initializer, Shape, ValueInfo } from '../onnx/types.ts';
+import type { Provider } from '../runtime/provider.ts';
 import { sameShape } from './shapes.ts';
 
 /** A value in a graph that is being built. */
@@ -9,6 +10,11 @@ export interface Tensor {
   readonly shape: Shape;
   /** Does a gradient flow to it? */
   readonly differentiable: boolean;
+}
+
+export interface GraphOptions {
+  readonly precision?: 'single' | 'double';
+  readonly provider?: Provider;
 }
 
 export interface NodeOptions {
@@ -33,6 +39,8 @@ export const CONTRIB = 'com.microsoft';
 export class Graph {
   /** Type of every floating-point value: single precision, or double, for checks of gradients, where the runtime has the kernels. */
   readonly float: DataType;
+  /** Where it is to run: decides between ways to write the same, where one has no kernels there. It runs everywhere. */
+  readonly provider: Provider;
   readonly #nodes: GraphNode[] = [];
   readonly #initializers: Initializer[] = [];
   readonly #inputs: ValueInfo[] = [];
@@ -43,8 +51,9 @@ export class Graph {
   #recording = true;
   #names = 0;
 
-  constructor({ precision = 'single' }: { precision?: 'single' | 'double' } = {}) {
+  constructor({ precision = 'single', provider = 'cpu' }: GraphOptions = {}) {
     this.float = precision === 'single' ? DataType.FLOAT : DataType.DOUBLE;
+    this.provider = provider;
   }
 
   input(name: string, type: DataType, shape: Shape, { differentiable = false } = {}): Tensor {

@@ -7,7 +7,8 @@ import { servingEncoder } from '../architecture/encoder-serving.ts';
 import type { UpdateLayout } from '../architecture/update-inputs.ts';
 import type { LocalBase } from '../bases.ts';
 import type { GraphModel } from '../onnx/types.ts';
-import { openSession, type Provider, type Session } from '../runtime/session.ts';
+import type { Provider } from '../runtime/provider.ts';
+import { openSession, type Session } from '../runtime/session.ts';
 import { serveAdapter, type ServedAdapter } from './served-adapter.ts';
 import type { ModelChoice } from './types.ts';
 

@@ -1,19 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { cpus } from 'node:os';
 import { join } from 'node:path';
-import { InferenceSession, Tensor as RuntimeTensor, env } from 'onnxruntime-node';
+import { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
 import { ChimeraError } from '../../contracts/errors.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { GraphModel } from '../onnx/types.ts';
+import type { DeviceRuntime } from './provider.ts';
 
-/** Where graphs run: a device class of temporal.yaml names one. */
-export type Provider = 'cpu' | 'cuda' | 'webgpu';
-
-export interface SessionOptions {
-  readonly provider?: Provider;
-  /** Threads of one operator. Results are exact for one number of them. */
-  readonly threads?: number;
+export interface SessionOptions extends Partial<DeviceRuntime> {
   /** Where the files lie that the graph refers to; absent where it refers to none. */
   readonly directory?: string;
   /**
@@ -93,12 +87,3 @@ export function tensor(
 /** Whole numbers as the tensor that indices are. */
 export const indices = (values: readonly number[], shape: readonly number[]): RuntimeTensor =>
   tensor(BigInt64Array.from(values, BigInt), shape);
-
-/**
- * What decides the last bits of a result: version of the runtime, processor, device and threads. Results are equal, byte for
- * byte, where this is equal; a training run never mixes two.
- */
-export function numericProfile({ provider = 'cpu', threads = 1 }: SessionOptions = {}): string {
-  const processor = cpus()[0]?.model.replaceAll(/\s+/g, ' ').trim() ?? 'unknown';
-  return `onnxruntime ${env.versions.node ?? 'unknown'}; ${process.arch} ${processor}; ${provider}; ${threads} threads`;
-}

@@ -3,7 +3,7 @@ import { ChimeraError } from '../../contracts/errors.ts';
 import { decodeAdapter, encodeAdapter } from '../adapters/file.ts';
 import { openLocalBase } from '../bases.ts';
 import { answerCalls } from '../process/calls.ts';
-import { numericProfile } from '../runtime/session.ts';
+import { numericProfile } from '../runtime/numeric-profile.ts';
 import { tokenize } from './examples.ts';
 import type { TrainingCalls, TrainingJob } from './job.ts';
 import { AdapterTrainer, lookOfResult } from './trainer.ts';

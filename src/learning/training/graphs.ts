@@ -8,6 +8,7 @@ import { labelLogProbabilities, tokenLogProbabilities, weightedNegativeSum } fro
 import { matmul } from '../graph/ops/matmul.ts';
 import { asMatrix, gather, reshape } from '../graph/ops/shape.ts';
 import { DataType, type GraphModel } from '../onnx/types.ts';
+import type { Provider } from '../runtime/provider.ts';
 import { bind, updatesOf, type Layout } from './trainables.ts';
 
 /** The shape of one run: everything in a training graph has a fixed size. */
@@ -27,6 +28,7 @@ export interface TrainingGraphOptions {
   readonly bucket: Bucket;
   /** With gradient and dropout; without, for evaluation. */
   readonly training: boolean;
+  readonly provider?: Provider;
 }
 
 /** The loss of a micro-batch as a sum over what counts in it, and what else comes out. */
@@ -40,8 +42,8 @@ interface Loss {
  * micro-batches divides once), `gradient` [size] where it trains, and the task's own.
  */
 export function trainingGraph(options: TrainingGraphOptions): GraphModel {
-  const { spec, layout, training } = options;
-  const graph = new Graph();
+  const { spec, layout, training, provider } = options;
+  const graph = new Graph(provider === undefined ? {} : { provider });
   const vector = graph.input('parameters', DataType.FLOAT, [layout.size], { differentiable: training });
   const builders = { classification, causal, preference };
   const loss = builders[spec.task](graph, bind(graph, vector, layout), options);

@@ -1,6 +1,6 @@
 import type { AdapterSpec } from '../../contracts/adapters.ts';
 import type { BaseLocation } from '../bases.ts';
-import type { Provider } from '../runtime/session.ts';
+import type { Provider } from '../runtime/provider.ts';
 import type { TextExample } from './examples.ts';
 import type { Look, TrainingProgress } from './trainer.ts';
 

@@ -4,12 +4,14 @@ import { hashOf } from '../../core/canonical/canonical.ts';
 import { decodeTensorFile, encodeTensorFile } from '../../core/training/tensor-file.ts';
 import type { Adapter } from '../adapters/types.ts';
 import type { BaseModel } from '../architecture/base.ts';
-import { numericProfile, tensor, type SessionOptions, type Values } from '../runtime/session.ts';
+import type { GraphModel } from '../onnx/types.ts';
+import { numericProfile } from '../runtime/numeric-profile.ts';
+import { tensor, type SessionOptions, type Values } from '../runtime/session.ts';
 import { SessionCache } from '../runtime/session-cache.ts';
 import { dropoutInputs, examplesAt, microBatch, type MicroBatch } from './batches.ts';
 import { checkedHeader, checkedLayout } from './check.ts';
 import type { TokenExample } from './examples.ts';
-import { trainingGraph } from './graphs.ts';
+import { trainingGraph, type Bucket } from './graphs.ts';
 import { adamWStep, learningRateAt, newOptimizer, type OptimizerState } from './optimizer.ts';
 import { initialValues, toAdapter, toVector, type Layout } from './trainables.ts';
 
@@ -192,13 +194,11 @@ export class AdapterTrainer {
   }
 
   async #execute(batch: MicroBatch, parameters: Float32Array, training: boolean, keep: Values): Promise<Values> {
-    const { base, spec, data } = this.#options;
     const { bucket, inputs } = batch;
     const key = JSON.stringify([bucket, training]);
-    const session = await this.#sessions.get(key, () =>
-      trainingGraph({ base, spec, layout: this.#layout, labels: data.labels.length, bucket, training }),
-    );
-    const reference: Values = spec.task === 'preference' ? { reference: await this.#reference(batch) } : {};
+    const session = await this.#sessions.get(key, () => this.#graph(bucket, training));
+    const isPreference = this.#options.spec.task === 'preference';
+    const reference: Values = isPreference ? { reference: await this.#reference(batch) } : {};
     return session.run({
       ...inputs,
       ...keep,
@@ -207,13 +207,17 @@ export class AdapterTrainer {
     });
   }
 
+  #graph(bucket: Bucket, training: boolean): GraphModel {
+    const { base, spec, data, provider } = this.#options;
+    const labels = data.labels.length;
+    const where = provider === undefined ? {} : { provider };
+    return trainingGraph({ base, spec, layout: this.#layout, labels, bucket, training, ...where });
+  }
+
   /** What the base says to the answers of a preference: an update whose parameters are zero is none. */
   async #reference(batch: MicroBatch): Promise<Values[string]> {
-    const { base, spec, data } = this.#options;
     const { bucket, inputs } = batch;
-    const session = await this.#sessions.get(JSON.stringify([bucket, false]), () =>
-      trainingGraph({ base, spec, layout: this.#layout, labels: data.labels.length, bucket, training: false }),
-    );
+    const session = await this.#sessions.get(JSON.stringify([bucket, false]), () => this.#graph(bucket, false));
     const rows = 2 * bucket.batch;
     const outputs = await session.run({
       ...inputs,

@@ -10,7 +10,7 @@ import { concatenate, gather, reshape, split } from './shape.ts';
  */
 export function labelLogProbabilities(graph: Graph, logits: Tensor, labels: Tensor): Tensor {
   const [rows, classes] = staticShape(logits.shape) as [number, number];
-  const logs = graph.node('LogSoftmax', [logits], logits.shape, { attributes: { axis: -1 } });
+  const logs = logSoftmax(graph, logits);
   const column = reshape(graph, labels, [rows, 1]);
   const picked = graph.node('GatherElements', [logs, column], [rows, 1], { attributes: { axis: 1 } });
   const y = graph.node('Reshape', [picked, graph.integers([rows])], [rows]);
@@ -48,7 +48,7 @@ function chunkLogProbabilities(graph: Graph, hidden: Tensor, head: Tensor, label
   // The gradient is written by hand below: what it is made of must not be differentiated.
   const frozen = { ...hidden, differentiable: false };
   const logits = matmul(graph, frozen, head, { b: true });
-  const logs = graph.node('LogSoftmax', [logits], [rows, vocabulary], { attributes: { axis: -1 } });
+  const logs = logSoftmax(graph, logits);
   const column = reshape(graph, labels, [rows, 1]);
   const picked = graph.node('GatherElements', [logs, column], [rows, 1], { attributes: { axis: 1 } });
   const y = {
@@ -61,6 +61,21 @@ function chunkLogProbabilities(graph: Graph, hidden: Tensor, head: Tensor, label
     graph.accumulate(hidden, multiply(graph, rest, reshape(graph, dy!, [rows, 1])));
   });
   return y;
+}
+
+/** ln softmax over the last axis. No gradient flows through it. */
+function logSoftmax(graph: Graph, logits: Tensor): Tensor {
+  const { shape } = logits;
+  if (graph.provider !== 'webgpu') return graph.node('LogSoftmax', [logits], shape, { attributes: { axis: -1 } });
+  // WebGPU has no kernel for that, and a vocabulary's worth of logits is much to bring to the processor and back.
+  const axes = graph.integers([shape.length - 1]);
+  const row = [...shape.slice(0, -1), 1];
+  const highest = graph.node('ReduceMax', [logits, axes], row, { attributes: { keepdims: 1 } });
+  const below = graph.node('Sub', [logits, highest], shape);
+  const total = graph.node('ReduceSum', [graph.node('Exp', [below], shape), axes], row, {
+    attributes: { keepdims: 1 },
+  });
+  return graph.node('Sub', [below, graph.node('Log', [total], row)], shape);
 }
 
 /** −Σ weights · log-probabilities: cross-entropy where a weight is 1 for what counts and 0 for what does not. */

@@ -42,7 +42,22 @@ function product(graph: Graph, a: Tensor, b: Tensor, transposed: Transposed): Te
   const shape = [...broadcast(a.shape.slice(0, -2), b.shape.slice(0, -2)), rows, columns];
   if (!transposed.a && !transposed.b) return graph.node('MatMul', [a, b], shape);
   const attributes = { transA: transposed.a ? 1 : 0, transB: transposed.b ? 1 : 0 };
-  return graph.node('FusedMatMul', [a, b], shape, { attributes, domain: CONTRIB });
+  if (graph.provider !== 'webgpu') return graph.node('FusedMatMul', [a, b], shape, { attributes, domain: CONTRIB });
+  // WebGPU has no kernel for that. One for matrices reads them either way; of higher tensors there is a transposed copy.
+  if (a.shape.length === 2 && b.shape.length === 2) return graph.node('Gemm', [a, b], shape, { attributes });
+  return graph.node('MatMul', [transposed.a ? turned(graph, a) : a, transposed.b ? turned(graph, b) : b], shape);
+}
+
+/** The last two axes the other way round. */
+function turned(graph: Graph, a: Tensor): Tensor {
+  const axes = a.shape.map((_, axis) => axis);
+  const perm = [...axes.slice(0, -2), axes.at(-1)!, axes.at(-2)!];
+  return graph.node(
+    'Transpose',
+    [a],
+    perm.map((axis) => a.shape[axis]!),
+    { attributes: { perm } },
+  );
 }
 
 /** A frozen matrix in 4-bit blocks: element = scale · code + minimum, of its block of `blockSize` columns. */

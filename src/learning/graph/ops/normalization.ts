@@ -24,14 +24,30 @@ export function layerNorm(graph: Graph, x: Tensor, gain: Tensor, bias: Tensor, e
   return y;
 }
 
-/** Root-mean-square normalisation over the last axis (Zhang and Sennrich 2019). In single precision. */
-export function rmsNorm(graph: Graph, x: Tensor, gain: Tensor, epsilon: number): Tensor {
-  const [y, inverse] = graph.nodes(
+/** y and 1 / root mean square. */
+type Normalised = readonly [y: Tensor, inverse: Tensor];
+
+const rmsKernel = (graph: Graph, x: Tensor, gain: Tensor, epsilon: number): Normalised =>
+  graph.nodes(
     'SimplifiedLayerNormalization',
     [x, gain],
     [{ shape: x.shape }, { shape: [...x.shape.slice(0, -1), 1] }],
     { attributes: { axis: -1, epsilon: float(epsilon), stash_type: 1 } },
   ) as [Tensor, Tensor];
+
+/** Step by step: the kernel that WebGPU has leaves its second output as it was, without an error. */
+function rmsSteps(graph: Graph, x: Tensor, gain: Tensor, epsilon: number): Normalised {
+  const mean = rowMean(graph, graph.node('Mul', [x, x], x.shape));
+  const root = graph.node('Sqrt', [graph.node('Add', [mean, graph.scalar(epsilon)], mean.shape)], mean.shape);
+  const inverse = graph.node('Div', [graph.scalar(1), root], mean.shape);
+  const normal = graph.node('Mul', [x, inverse], x.shape);
+  return [graph.node('Mul', [normal, gain], x.shape), inverse];
+}
+
+/** Root-mean-square normalisation over the last axis (Zhang and Sennrich 2019). In single precision. */
+export function rmsNorm(graph: Graph, x: Tensor, gain: Tensor, epsilon: number): Tensor {
+  const [y, inverse] =
+    graph.provider === 'webgpu' ? rmsSteps(graph, x, gain, epsilon) : rmsKernel(graph, x, gain, epsilon);
   graph.record([y], ([dy]) => {
     const normal = multiply(graph, x, inverse);
     if (gain.differentiable) graph.accumulate(gain, sumTo(graph, multiply(graph, dy!, normal), gain.shape));

@@ -39,9 +39,20 @@ export function slice(graph: Graph, a: Tensor, axis: number, from: number, to: n
   return y;
 }
 
-/** Cuts a tensor along an axis into parts of these sizes. */
+/** A WebGPU kernel binds its tensors as buffers, of which a device may have no more than eight. */
+const MOST_PARTS = 7;
+
+/** Cuts a tensor along an axis into parts of these sizes; many parts in several steps. */
 export function split(graph: Graph, a: Tensor, axis: number, sizes: readonly number[]): Tensor[] {
   if (sizes.length === 1) return [a];
+  if (sizes.length > MOST_PARTS) {
+    const each = Math.ceil(sizes.length / MOST_PARTS);
+    const groups = Array.from({ length: Math.ceil(sizes.length / each) }, (_, i) =>
+      sizes.slice(i * each, (i + 1) * each),
+    );
+    const totals = groups.map((group) => group.reduce((x, y) => x + y, 0));
+    return split(graph, a, axis, totals).flatMap((part, i) => split(graph, part, axis, groups[i]!));
+  }
   const shapes = sizes.map((size) => ({ shape: a.shape.map((dimension, i) => (i === axis ? size : dimension)) }));
   const parts = graph.nodes('Split', [a, graph.integers(sizes)], shapes, { attributes: { axis } });
   graph.record(parts, (gradients) => {
