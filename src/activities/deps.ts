@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { WorldEffects } from '../effects/world.ts';
 import type { Learning } from '../learning/learning.ts';
+import type { DeviceRuntime } from '../learning/runtime/provider.ts';
 import type { Stores } from '../stores/index.ts';
 import type { Fabric } from '../fabric/index.ts';
 import type { LendBlobs } from '../fabric/lending.ts';
@@ -20,6 +21,8 @@ export interface ActivityDeps {
   deviceClasses: Record<string, number>;
   /** Cost of a device second by class, in money units; from temporal.yaml. */
   deviceCosts: Record<string, number>;
+  /** Task queue of a device → how its graphs are run; from temporal.yaml. */
+  runtimes: Record<string, DeviceRuntime>;
   /** Prefix of every task queue of this stack. */
   queuePrefix: string;
 }

@@ -12,7 +12,7 @@ import { adapterBefore } from './merge-adapters.ts';
 import { validated } from './model-scores.ts';
 import type { Material, RunHooks, TrainedModel } from './training.ts';
 
-type Deps = Pick<ActivityDeps, 'stores' | 'learning' | 'temporal'>;
+type Deps = Pick<ActivityDeps, 'stores' | 'learning' | 'temporal' | 'runtimes'>;
 
 /** Steps between two checkpoints: what is lost with a worker at most. */
 const CHECKPOINT_EVERY = 10;
@@ -37,7 +37,9 @@ export async function trainAdapterModel(
     signal,
     onProgress: (bytes, of) => note({ fetching: spec.base, bytes, of }),
   });
-  const job: TrainingJob = { base, spec, labels: data.labels, train: data.train, validation: data.validation };
+  const runtime = deps.runtimes[Context.current().info.taskQueue];
+  const examples = { labels: data.labels, train: data.train, validation: data.validation };
+  const job: TrainingJob = { base, spec, ...examples, ...runtime };
   const tell = pointTeller(deps, spec);
   const hooks: TrainingHooks = {
     ...(saved === undefined ? {} : { checkpoint: await stores.artifacts.get(saved.artifact) }),

@@ -7,6 +7,7 @@ import * as inputs from '../contracts/inputs.ts';
 import { deviceQueue, TASK_QUEUES, WORKFLOWS } from '../contracts/names.ts';
 import { TOOL_NAME } from '../core/execution/allow.ts';
 import { schemaProblems } from '../core/validation/schema.ts';
+import { PROVIDERS, type DeviceRuntime } from '../learning/runtime/provider.ts';
 
 const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
@@ -140,6 +141,10 @@ const manifest = z.strictObject({
       count: z.int().min(0).max(100_000),
       /** Money for an hour of one device; what the ledger books. */
       costPerHour: z.number().min(0).default(0),
+      /** Where its devices run the graphs of models. */
+      provider: z.enum(PROVIDERS).default('cpu'),
+      /** Threads of the processor that one operator uses. A training goes on where it is the same number. */
+      threads: z.int().min(1).max(1024).default(1),
     }),
   ),
   schedules: z.array(schedule).default([]),
@@ -198,6 +203,13 @@ export function deviceCounts({ deviceClasses }: Manifest): Record<string, number
 /** Device class → money for one second of one device. */
 export function deviceCosts({ deviceClasses }: Manifest): Record<string, number> {
   return Object.fromEntries(Object.entries(deviceClasses).map(([name, { costPerHour }]) => [name, costPerHour / 3600]));
+}
+
+/** Device class → how its devices run graphs. */
+export function deviceRuntimes({ deviceClasses }: Manifest): Record<string, DeviceRuntime> {
+  return Object.fromEntries(
+    Object.entries(deviceClasses).map(([name, { provider, threads }]) => [name, { provider, threads }]),
+  );
 }
 
 function toProblem({ path, message }: z.core.$ZodIssue): Problem {

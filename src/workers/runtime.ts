@@ -6,17 +6,18 @@ import type { EncryptionKey } from '../codec/payload-codec.ts';
 import { withCircuits } from '../activities/circuits.ts';
 import { createActivities } from '../activities/index.ts';
 import type { ActivityDeps } from '../activities/deps.ts';
-import { prefixed } from '../contracts/names.ts';
+import { deviceQueue, prefixed } from '../contracts/names.ts';
 import { createLendingFabric } from '../fabric/lending.ts';
 import { isAdapterFile, openLearning } from '../learning/learning.ts';
 import { loadModels } from '../learning/registry/manifest.ts';
 import { openWorld } from '../effects/world.ts';
 import { wasmtimePath } from '../fabric/wasmtime/release.ts';
-import { deviceCounts, deviceCosts, type Manifest } from '../manifest/manifest.ts';
+import { deviceCounts, deviceCosts, deviceRuntimes, type Manifest } from '../manifest/manifest.ts';
 import type { Stores } from '../stores/index.ts';
 import type { Telemetry } from '../telemetry/telemetry.ts';
 import { clientInterceptors, runtimeOptions, workerInterceptors, workflowSinks } from '../telemetry/temporal.ts';
 import { workflowBundle } from './bundle.ts';
+import { withDevices } from './devices.ts';
 import { queuesOf } from './roles.ts';
 
 export interface WorkerOptions {
@@ -56,6 +57,9 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
     Runtime.install(runtimeOptions(telemetry));
     runtimeInstalled = true;
   }
+  const queues = await withDevices(options.role, queuesOf(options.role, manifest), manifest, (problem) =>
+    telemetry.logger.warn({ err: problem }, 'a device class is left to other workers'),
+  );
   const resolve = (sha256: string): Promise<Uint8Array> => stores.artifacts.get({ sha256 });
   const learning = openLearning({
     cacheDir,
@@ -79,6 +83,12 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
     temporal: new Client({ connection, namespace, dataConverter, interceptors: clientInterceptors() }),
     deviceClasses: deviceCounts(manifest),
     deviceCosts: deviceCosts(manifest),
+    runtimes: Object.fromEntries(
+      Object.entries(deviceRuntimes(manifest)).map(([name, runtime]) => [
+        prefixed(queuePrefix, deviceQueue(name)),
+        runtime,
+      ]),
+    ),
     queuePrefix,
     lendBlobs,
     world: await openWorld({
@@ -92,7 +102,7 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
   const encrypted = options.encryptionKeys !== undefined && options.encryptionKeys.length > 0;
   const codePath = await workflowBundle(cacheDir, undefined, encrypted);
   const workers = await Promise.all(
-    queuesOf(options.role, manifest).map(({ queue, kind, slots }) =>
+    queues.map(({ queue, kind, slots }) =>
       Worker.create({
         connection: native,
         namespace,

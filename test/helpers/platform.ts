@@ -148,6 +148,7 @@ export async function openPlatform(options: PlatformOptions = {}): Promise<TestP
         learning: noModels(),
         deviceClasses: deviceCounts(manifest),
         deviceCosts: deviceCosts(manifest),
+        runtimes: {},
         world: await openWorld({ tools: [], toolsFolder: TOOLS_FOLDER, reachable: [] }),
         queuePrefix: prefix,
         ...instead,
@@ -224,7 +225,10 @@ function testManifest(devices: Readonly<Record<string, number>>): Manifest {
       })),
     ],
     deviceClasses: Object.fromEntries(
-      Object.entries(devices).map(([name, count]) => [name, { count, costPerHour: 3.6 }]),
+      Object.entries(devices).map(([name, count]) => [
+        name,
+        { count, costPerHour: 3.6, provider: 'cpu' as const, threads: 1 },
+      ]),
     ),
   };
 }

@@ -59,7 +59,7 @@ export async function promotedRun(): Promise<PromotedRun> {
   const { signal } = new AbortController();
   const deps: VerifyDeps = { stores, fabric, lendBlobs, learning, project: PROJECT, signal };
   const { activities } = createActivities({
-    ...{ stores, fabric, lendBlobs, learning, deviceClasses: {}, deviceCosts: {}, queuePrefix: '' },
+    ...{ stores, fabric, lendBlobs, learning, deviceClasses: {}, deviceCosts: {}, runtimes: {}, queuePrefix: '' },
     temporal: undefined as unknown as Client, // none of the activities below starts a workflow
     world: await openWorld({ tools: [], toolsFolder: '/', reachable: [] }),
   });

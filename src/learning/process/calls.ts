@@ -45,6 +45,15 @@ function plain(error: unknown): Extract<Answer, { error: unknown }>['error'] {
   return { code: 'CHIMERA_MODEL_CRASHED', message: why, details: { why } };
 }
 
+/** What native code reads, and nothing of ours: where libraries and drivers are found, and which cards may be used. */
+function environment(): NodeJS.ProcessEnv {
+  const { PATH, HOME, LD_LIBRARY_PATH, CUDA_VISIBLE_DEVICES, VK_DRIVER_FILES, VK_ICD_FILENAMES } = process.env;
+  // CUDA's libraries would round factors of single precision to ten bits.
+  const { NVIDIA_TF32_OVERRIDE = '0' } = process.env;
+  const drivers = { CUDA_VISIBLE_DEVICES, NVIDIA_TF32_OVERRIDE, VK_DRIVER_FILES, VK_ICD_FILENAMES };
+  return { PATH, HOME, LD_LIBRARY_PATH, ...drivers };
+}
+
 /** A process that answers calls. */
 export class CallProcess<C extends Calls> {
   readonly #child: ChildProcess;
@@ -52,15 +61,16 @@ export class CallProcess<C extends Calls> {
   #calls = 0;
   #end: string | undefined;
 
-  /** @param entry the program, which calls {@link answerCalls} */
-  constructor(entry: string) {
-    // The runtime's native code reads no variable of ours; the path is what its library is found by.
-    const { PATH, HOME, LD_LIBRARY_PATH } = process.env;
+  /**
+   * @param entry the program, which calls {@link answerCalls}
+   * @param quiet nobody reads what native libraries print
+   */
+  constructor(entry: string, { quiet = false } = {}) {
     this.#child = fork(entry, [], {
       serialization: 'advanced',
-      env: { PATH, HOME, LD_LIBRARY_PATH },
+      env: environment(),
       execArgv: [],
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      stdio: ['ignore', 'ignore', quiet ? 'ignore' : 'inherit', 'ipc'],
     });
     this.#child.on('message', (answer: Answer) => {
       const waiting = this.#open.get(answer.id);
