@@ -3,7 +3,7 @@ import { classificationReport } from '../core/kpi/confusion.ts';
 import { valueAt } from '../core/kpi/pointer.ts';
 import { loadLinearModel } from '../core/training/linear/model.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
-import type { LabelScores } from '../fabric/index.ts';
+import type { ModelAnswer } from '../fabric/index.ts';
 import type { ActivityDeps } from './deps.ts';
 import type { Material, TrainedModel } from './training.ts';
 
@@ -21,12 +21,12 @@ export async function scoreTexts(
   { artifact, spec }: Pick<ModelRecord, 'artifact' | 'spec'>,
   texts: readonly string[],
   signal?: AbortSignal,
-): Promise<LabelScores[]> {
+): Promise<ModelAnswer[]> {
   if (!isAdapterSpec(spec)) {
     const model = loadLinearModel(await stores.artifacts.get(artifact));
     return texts.map((text) => ({ labels: model.labels, scores: [...model.score(text)] }));
   }
-  const answers: LabelScores[] = [];
+  const answers: ModelAnswer[] = [];
   for (let at = 0; at < texts.length; at += CHUNK) {
     signal?.throwIfAborted();
     answers.push(...(await learning.ask(artifact.sha256, texts.slice(at, at + CHUNK), signal)));
@@ -55,7 +55,7 @@ export function judgeScores(
   type: TaskType,
   labels: readonly string[],
   expected: readonly string[],
-  answers: readonly LabelScores[],
+  answers: readonly ModelAnswer[],
 ): { accuracy: number; balancedAccuracy: number } {
   const pairs = answers.map(({ labels: own, scores }, i) => ({
     expected: expected[i]!,

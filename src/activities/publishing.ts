@@ -200,8 +200,9 @@ function limitProblems({ limits }: AgentManifest, taskType: TaskType): Problem[]
 /** Models are the registry's: an artifact alone is nobody's, and the next garbage collection would take it. */
 async function modelProblems(stores: Stores, project: string, { models }: AgentManifest): Promise<Problem[]> {
   const problems: Problem[] = [];
+  const bases = await stores.baseModels.list(project);
   for (const [name, id] of Object.entries(models))
-    if ((await stores.models.get(project, id)) === undefined)
+    if ((await stores.models.get(project, id)) === undefined && !bases.some(({ version }) => version === id))
       problems.push({ path: `/manifest/models/${name}`, message: `this project has no model ${id}` });
   return problems;
 }

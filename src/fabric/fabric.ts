@@ -17,7 +17,7 @@ import type {
   RunItemResult,
   RunJob,
 } from './jobs.ts';
-import { isUnanswered, withAnswers, type AskModel, type Unanswered } from './hosted.ts';
+import { isUnanswered, withAnswers, type HostedModel, type ModelHost, type Unanswered } from './hosted.ts';
 import { LruMap } from './lru.ts';
 import { parseManifest } from './manifest.ts';
 import { SandboxPool } from './pool/pool.ts';
@@ -31,8 +31,8 @@ export interface FabricOptions {
   readonly poolSize?: number;
   /** Bytes of a module or model by SHA-256; checked against the hash. */
   readonly resolve: (sha256: string) => Promise<Uint8Array>;
-  /** Asks a model that a sandbox cannot hold; where `isHosted` says so of its bytes. Absent: there are none. */
-  readonly hosted?: { readonly isHosted: (bytes: Uint8Array) => boolean; readonly ask: AskModel };
+  /** Asks models that a sandbox cannot hold. Absent: there are none. */
+  readonly hosted?: ModelHost;
   /** Executions that one batch holds. Default 64: some milliseconds of work. */
   readonly batchSize?: number;
   /** The file that a sandbox process runs; another one for tests. */
@@ -108,17 +108,19 @@ export function createFabric(options: FabricOptions): Fabric {
     resolved.set(sha256, bytes, bytes.length);
     return { sha256, bytes };
   };
-  const blobsOf = (agents: readonly AgentRef[]): Promise<Blob[]> => {
-    const names = agents.flatMap(({ sha256, manifest }) => [sha256, ...Object.values(manifest.models)]);
-    return Promise.all([...new Set(names)].map(resolveBlob));
-  };
   /** What a batch of these agents needs: the bytes that sandboxes hold, and the models that the host asks for them. */
-  const materialOf = async (agents: readonly AgentRef[]): Promise<{ blobs: Blob[]; models: string[] }> => {
-    const blobs = await blobsOf(agents);
+  const materialOf = async (agents: readonly AgentRef[]): Promise<{ blobs: Blob[]; models: HostedModel[] }> => {
+    const named = new Set(agents.flatMap(({ sha256, manifest }) => [sha256, ...Object.values(manifest.models)]));
+    const encoders = [...named].filter((sha256) => options.hosted?.encoders.has(sha256) === true);
+    for (const sha256 of encoders) named.delete(sha256);
+    const blobs = await Promise.all([...named].map(resolveBlob));
     const isHosted = ({ bytes }: Blob): boolean => options.hosted?.isHosted(bytes) === true;
     return {
       blobs: blobs.filter((blob) => !isHosted(blob)),
-      models: blobs.filter(isHosted).map(({ sha256 }) => sha256),
+      models: [
+        ...blobs.filter(isHosted).map(({ sha256 }): HostedModel => ({ sha256, effect: 'infer' })),
+        ...encoders.map((sha256): HostedModel => ({ sha256, effect: 'embed' })),
+      ],
     };
   };
   const limitsOf = ({ deadlineMs, signal }: CallOptions): { deadlineMs: number; signal?: AbortSignal } => ({

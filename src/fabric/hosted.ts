@@ -7,23 +7,29 @@ import { ChimeraError } from '../contracts/errors.ts';
 
 /** A question to a hosted model. */
 export interface Question {
-  /** SHA-256 of the model's artifact. */
+  /** SHA-256 of the model's artifact, or of a base model's weights. */
   readonly model: string;
   readonly text: string;
 }
 
-/** The probability of each label. */
-export interface LabelScores {
+/** What a model says to a text: the probability of each label; of an embedding no labels, and the vector. */
+export interface ModelAnswer {
   readonly labels: readonly string[];
   readonly scores: readonly number[];
 }
 
-export type AnsweredQuestion = Question & LabelScores;
+export type AnsweredQuestion = Question & ModelAnswer;
+
+/** A model that the host asks, and the effect by which agents do: a classifier's answer, or a base model's embedding. */
+export interface HostedModel {
+  readonly sha256: string;
+  readonly effect: 'infer' | 'embed';
+}
 
 /** What a batch knows of hosted models. */
 export interface HostedModels {
-  /** SHA-256 of each model that the batch's agents may ask. */
-  readonly models: readonly string[];
+  /** Those that the batch's agents may ask. */
+  readonly models: readonly HostedModel[];
   readonly answers: readonly AnsweredQuestion[];
 }
 
@@ -33,7 +39,16 @@ export interface Unanswered {
 }
 
 /** Asks one hosted model about many texts; the answers are in their order. */
-export type AskModel = (model: string, texts: readonly string[], signal?: AbortSignal) => Promise<LabelScores[]>;
+export type AskModel = (model: string, texts: readonly string[], signal?: AbortSignal) => Promise<ModelAnswer[]>;
+
+/** The models that a fabric's host asks for its sandboxes. */
+export interface ModelHost {
+  /** Are these the bytes of a model that a sandbox cannot hold? */
+  readonly isHosted: (bytes: Uint8Array) => boolean;
+  /** Base models that compute embeddings, by the SHA-256 of their weights: their bytes are no artifacts. */
+  readonly encoders: ReadonlySet<string>;
+  readonly ask: AskModel;
+}
 
 export const isUnanswered = (result: object): result is Unanswered => 'questions' in result;
 
@@ -45,14 +60,14 @@ const MOST_ROUNDS = 64;
  * open; it is told all answers that it has asked for.
  */
 export async function withAnswers<R>(
-  models: readonly string[],
+  models: readonly HostedModel[],
   ask: AskModel | undefined,
   signal: AbortSignal | undefined,
   attempt: (hosted: HostedModels | undefined) => Promise<R | Unanswered>,
 ): Promise<R> {
   if (models.length === 0) return (await attempt(undefined)) as R;
   if (ask === undefined) {
-    throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'service that asks model', name: models[0]! });
+    throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'service that asks model', name: models[0]!.sha256 });
   }
   const answers = new Map<string, AnsweredQuestion>();
   for (let round = 0; round < MOST_ROUNDS; round++) {
@@ -63,7 +78,7 @@ export async function withAnswers<R>(
       ({ model }) => model,
     );
     for (const [model, questions] of open) {
-      if (!models.includes(model))
+      if (!models.some(({ sha256 }) => sha256 === model))
         throw new ChimeraError('CHIMERA_SANDBOX_CRASHED', { why: 'it asks an unknown model' });
       const texts = [...new Set(questions.map(({ text }) => text))];
       const scores = await ask(model, texts, signal);

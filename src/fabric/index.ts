@@ -1,6 +1,6 @@
 export { createFabric } from './fabric.ts';
 export type { CallOptions, Fabric, FabricOptions } from './fabric.ts';
-export type { AskModel, LabelScores } from './hosted.ts';
+export type { AskModel, ModelAnswer, ModelHost } from './hosted.ts';
 export { EVALUATION_STATUS } from './jobs.ts';
 export type {
   AdvanceJob,

@@ -1,4 +1,5 @@
 import { ADAPTER_MAGIC, decodeAdapter } from './adapters/file.ts';
+import type { ModelHost } from '../fabric/index.ts';
 import type { BaseLocation } from './bases.ts';
 import { startInference, type RunningInference } from './inference/host.ts';
 import { modelDirectory, isDownloaded } from './registry/cache.ts';
@@ -28,13 +29,25 @@ export interface Learning {
   /** Where it lies; fetched where it does not. */
   locate(base: string, options?: Pick<FetchModelOptions, 'signal' | 'onProgress'>): Promise<BaseLocation>;
   readonly inference: RunningInference;
-  /** What a classifier says to each text, by the SHA-256 of its adapter: the probability of each label. */
-  ask(adapter: string, texts: readonly string[], signal?: AbortSignal): Promise<LabelledScores[]>;
+  /**
+   * What a model says to each text: a classifier, by the SHA-256 of its adapter, the probability of each label; a base model, by
+   * that of its weights, no labels and the embedding.
+   */
+  ask(model: string, texts: readonly string[], signal?: AbortSignal): Promise<LabelledScores[]>;
+  /** The base models that can be asked so. */
+  readonly encoders: ReadonlySet<string>;
   close(): Promise<void>;
 }
 
+/** The models that a fabric's host asks for its sandboxes. */
+export const hostOf = ({ encoders, ask }: Pick<Learning, 'encoders' | 'ask'>): ModelHost => ({
+  isHosted: isAdapterFile,
+  encoders,
+  ask,
+});
+
 /** Are these the bytes of an adapter? Then a model has to be asked where its base is. */
-export const isAdapterFile = (bytes: Uint8Array): boolean =>
+const isAdapterFile = (bytes: Uint8Array): boolean =>
   new TextDecoder('latin1').decode(bytes.subarray(0, ADAPTER_MAGIC.length)) === ADAPTER_MAGIC;
 
 export function openLearning({
@@ -64,9 +77,16 @@ export function openLearning({
     },
     locate,
     inference,
+    encoders: new Set(models.map(versionOf)),
     ask: async (adapter, texts, signal) => {
+      const entry = models.find((model) => versionOf(model) === adapter);
+      const cancellable = signal === undefined ? {} : { signal };
+      if (entry !== undefined) {
+        const { vectors } = await inference.embed({ model: { base: entry.name }, texts, ...cancellable });
+        return vectors.map((vector) => ({ labels: [], scores: [...vector] }));
+      }
       const model = { base: await baseOf(adapter), adapter };
-      const answer = await inference.classify({ model, texts, ...(signal === undefined ? {} : { signal }) });
+      const answer = await inference.classify({ model, texts, ...cancellable });
       return answer.scores.map((scores) => ({ labels: answer.labels, scores: [...scores] }));
     },
     close: () => inference.close(),

@@ -8,7 +8,7 @@ import { createActivities } from '../activities/index.ts';
 import type { ActivityDeps } from '../activities/deps.ts';
 import { deviceQueue, prefixed } from '../contracts/names.ts';
 import { createLendingFabric } from '../fabric/lending.ts';
-import { isAdapterFile, openLearning } from '../learning/learning.ts';
+import { hostOf, openLearning } from '../learning/learning.ts';
 import { loadModels } from '../learning/registry/manifest.ts';
 import { openWorld } from '../effects/world.ts';
 import { wasmtimePath } from '../fabric/wasmtime/release.ts';
@@ -71,7 +71,7 @@ export async function startWorkers(options: WorkerOptions): Promise<RunningWorke
     poolSize: options.poolSize ?? availableParallelism(),
     resolve,
     wasmtime: wasmtimePath(cacheDir),
-    hosted: { isHosted: isAdapterFile, ask: learning.ask },
+    hosted: hostOf(learning),
   });
   const dataConverter = createDataConverter(options.encryptionKeys ?? []);
   const connection = await Connection.connect(options.connection);

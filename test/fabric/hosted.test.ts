@@ -16,10 +16,13 @@ describe('models that the host asks', function () {
     return Promise.resolve(texts.map((text) => ({ labels: [text, text], scores: scoresOf(text) })));
   };
   const isHosted = (bytes: Uint8Array): boolean => bytes[0] === 72;
+  /** A base model: its bytes are nowhere that a fabric could look. */
+  const BASE = 'b'.repeat(64);
+  const encoders = new Set([BASE]);
   let hosting: Bench;
   let plain: Bench;
   before(() => {
-    hosting = new Bench({ batchSize: 8, hosted: { isHosted, ask } });
+    hosting = new Bench({ batchSize: 8, hosted: { isHosted, encoders, ask } });
     plain = new Bench({ batchSize: 8 });
   });
   after(() => [hosting, plain].forEach(({ fabric }) => fabric.close()));
@@ -51,11 +54,31 @@ describe('models that the host asks', function () {
     assert.ok(asked.flatMap(({ texts }) => texts).length <= 2 * 7);
   });
 
+  it('compute embeddings of base models, and are asked by the effect that is theirs', async () => {
+    const run = async (kind: number, model: string) => {
+      const agent = hosting.agent(asking(kind, '{"model":"m","input":"/text"}'), {
+        capabilities: ['infer', 'embed'],
+        models: { m: model },
+      });
+      const [result] = await hosting.fabric.run(hosting.job(agent, [{ text: 'hello' }]));
+      assert.ok(result !== undefined && 'record' in result);
+      return result.record;
+    };
+    const embedded = await run(1, BASE);
+    assert.deepEqual(embedded.output, { dimensions: 2 });
+    assert.equal(embedded.modelCalls, 1);
+    const own = hosting.put(Uint8Array.of(1));
+    for (const { output } of [await run(0, BASE), await run(1, hosting.put(HOSTED)), await run(1, own)]) {
+      assert.equal((output as { code: string }).code, 'CHIMERA_INVALID_INPUT');
+    }
+  });
+
   it('fail a run with their own error, and the next one works', async () => {
     let broken = true;
     const bench = new Bench({
       hosted: {
         isHosted,
+        encoders,
         ask: (model, texts, signal) =>
           broken ? Promise.reject(new ChimeraError('CHIMERA_RATE_LIMITED')) : ask(model, texts, signal),
       },

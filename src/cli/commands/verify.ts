@@ -41,13 +41,12 @@ async function verify(session: Session, options: VerifyOptions): Promise<ExitCod
   const { project } = session;
   const version = agent === undefined ? undefined : await resolveAgent(stores, project, agent, taskType);
   // Loaded when asked for: they bring the sandbox with them.
-  const [{ rederive }, { checkArtifacts }, { createLendingFabric }, { isAdapterFile, openLearning }] =
-    await Promise.all([
-      import('../../verify/rederive.ts'),
-      import('../../verify/artifacts.ts'),
-      import('../../fabric/lending.ts'),
-      import('../../learning/learning.ts'),
-    ]);
+  const [{ rederive }, { checkArtifacts }, { createLendingFabric }, { hostOf, openLearning }] = await Promise.all([
+    import('../../verify/rederive.ts'),
+    import('../../verify/artifacts.ts'),
+    import('../../fabric/lending.ts'),
+    import('../../learning/learning.ts'),
+  ]);
   const interrupted = untilInterrupted();
   const { cacheDir, models } = session.config;
   const resolve = (sha256: string): Promise<Uint8Array> => stores.artifacts.get({ sha256 });
@@ -55,7 +54,7 @@ async function verify(session: Session, options: VerifyOptions): Promise<ExitCod
   const { fabric, lendBlobs } = createLendingFabric({
     resolve,
     wasmtime: wasmtimePath(cacheDir),
-    hosted: { isHosted: isAdapterFile, ask: learning.ask },
+    hosted: hostOf(learning),
   });
   const deps = { stores, fabric, lendBlobs, learning, project, signal: interrupted.signal };
   const onCheck = (check: Check): void => session.say(checkLine(check));

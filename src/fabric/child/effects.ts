@@ -5,7 +5,7 @@ import { canonicalJson } from '../../core/canonical/canonical.ts';
 import { getAnswer, parseMemoryRequest, putAnswer } from '../../core/execution/memory.ts';
 import { effectAnswer, effectError } from '../../core/execution/results.ts';
 import type { EffectAnswers, EffectHandler, EffectRequest, EffectResult } from '../../core/execution/types.ts';
-import type { HostedModels, Question } from '../hosted.ts';
+import type { HostedModel, HostedModels, Question } from '../hosted.ts';
 import type { RecordedEffect } from '../jobs.ts';
 import type { LruMap } from '../lru.ts';
 import type { InferenceModel } from './services.ts';
@@ -15,18 +15,22 @@ export type InferenceCache = LruMap<string, EffectResult>;
 
 /** Models of which a batch knows answers, and which the host can be asked for more. */
 export class HostedAnswers {
-  readonly #models: ReadonlySet<string>;
+  readonly #effects: ReadonlyMap<string, HostedModel['effect']>;
 
   /** Keeps what the host says where every answer is kept. */
   constructor(hosted: HostedModels | undefined, cache: InferenceCache) {
-    this.#models = new Set(hosted?.models);
+    this.#effects = new Map(hosted?.models.map(({ sha256, effect }) => [sha256, effect]));
     for (const { model, text, labels, scores } of hosted?.answers ?? []) {
-      cache.set(`${model}:${inputKey(text)}`, labelAnswer(labels, Float64Array.from(scores)));
+      const own = Float64Array.from(scores);
+      const answer =
+        this.effectOf(model) === 'embed' ? effectAnswer({ dimensions: own.length }, own) : labelAnswer(labels, own);
+      cache.set(`${model}:${inputKey(text)}`, answer);
     }
   }
 
-  has(model: string): boolean {
-    return this.#models.has(model);
+  /** The effect by which a model is asked; undefined for one that the sandbox holds. */
+  effectOf(model: string): HostedModel['effect'] | undefined {
+    return this.#effects.get(model);
   }
 }
 
@@ -132,13 +136,12 @@ export class PureEffects implements EffectHandler {
   performOne(effect: EffectRequest): EffectResult {
     switch (effect.kind) {
       case 'infer':
-        return this.#infer(effect.request);
+      case 'embed':
+        return this.#askModel(effect.kind, effect.request);
       case 'memory':
         return this.#memory.perform(effect.request);
       case 'sleep':
         return effectAnswer({});
-      case 'embed':
-        return effectError('CHIMERA_NOT_FOUND', 'no model of this platform computes embeddings');
       case 'http':
       case 'tool':
       case 'ask-human':
@@ -153,23 +156,27 @@ export class PureEffects implements EffectHandler {
     }
   }
 
-  #infer(request: JsonValue): EffectResult {
+  #askModel(kind: HostedModel['effect'], request: JsonValue): EffectResult {
     const { model: name, input: pointer } = (typeof request === 'object' && request !== null ? request : {}) as {
       model?: unknown;
       input?: unknown;
     };
     if (typeof name !== 'string' || typeof pointer !== 'string') {
-      return effectError('CHIMERA_INVALID_INPUT', 'infer wants {"model": name, "input": JSON pointer}');
+      return effectError('CHIMERA_INVALID_INPUT', `${kind} wants {"model": name, "input": JSON pointer}`);
     }
     const sha256 = Object.hasOwn(this.#models, name) ? this.#models[name] : undefined;
     if (sha256 === undefined) return effectError('CHIMERA_NOT_FOUND', `the manifest names no model ${name}`);
+    const hosted = this.#hosted.effectOf(sha256);
+    if ((hosted ?? 'infer') !== kind) {
+      return effectError('CHIMERA_INVALID_INPUT', `the model ${name} is not for ${kind}`);
+    }
     const nearKey = `${sha256}:${pointer}`;
     const near = this.#item.answers.get(nearKey);
     if (near !== undefined) return near;
     const input = atPointer(this.#item.payload, pointer);
     if (input === undefined) return effectError('CHIMERA_INVALID_INPUT', `the payload has nothing at ${pointer}`);
     const key = `${sha256}:${inputKey(input)}`;
-    if (this.#hosted.has(sha256)) return this.#askHost(sha256, key, input);
+    if (hosted !== undefined) return this.#askHost(sha256, key, input);
     const result = this.#cache.getOrMake(key, () => {
       const model = this.#load(sha256);
       try {
