@@ -9,7 +9,7 @@ import { tiesMergeFiles, type MergedFile } from '../learning/adapters/merge-host
 import type { Stores } from '../stores/index.ts';
 import type { ActivityDeps } from './deps.ts';
 import { validated } from './model-scores.ts';
-import type { Material, RunHooks, TrainedModel } from './training.ts';
+import type { Material, RunHooks, TrainedModel } from './training-types.ts';
 
 /** What the old and the new adapter weigh. */
 const WEIGHTS = [0.5, 0.5];

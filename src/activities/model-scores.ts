@@ -5,7 +5,7 @@ import { loadLinearModel } from '../core/training/linear/model.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
 import type { ModelAnswer } from '../fabric/index.ts';
 import type { ActivityDeps } from './deps.ts';
-import type { Material, TrainedModel } from './training.ts';
+import type { Material, TrainedModel } from './training-types.ts';
 
 type Deps = Pick<ActivityDeps, 'stores' | 'learning'>;
 

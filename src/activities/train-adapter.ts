@@ -10,7 +10,7 @@ import type { Look } from '../learning/training/trainer.ts';
 import type { ActivityDeps } from './deps.ts';
 import { adapterBefore } from './merge-adapters.ts';
 import { validated } from './model-scores.ts';
-import type { Material, RunHooks, TrainedModel } from './training.ts';
+import type { Material, RunHooks, TrainedModel } from './training-types.ts';
 
 type Deps = Pick<ActivityDeps, 'stores' | 'learning' | 'temporal' | 'runtimes'>;
 

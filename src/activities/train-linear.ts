@@ -7,7 +7,7 @@ import { createTrainer, resumeTrainer, type TrainingData } from '../core/trainin
 import type { TaskType } from '../core/validation/task-type.ts';
 import type { ActivityDeps } from './deps.ts';
 import { judgeScores } from './model-scores.ts';
-import type { RunHooks, TrainedModel } from './training.ts';
+import type { RunHooks, TrainedModel } from './training-types.ts';
 
 /** Passes between two checkpoints. */
 const CHECKPOINT_EVERY = 5;

@@ -1,7 +1,7 @@
 import type { AdapterSpec } from '../contracts/adapters.ts';
 import { ChimeraError } from '../contracts/errors.ts';
 import { failpoint } from '../contracts/failpoint.ts';
-import type { ArtifactRef, DatasetExample, JsonObject } from '../contracts/records.ts';
+import type { DatasetExample, JsonObject } from '../contracts/records.ts';
 import { valueAt } from '../core/kpi/pointer.ts';
 import { ADAPTER_VARIANTS, MERGE_METHODS, mergeName, mergeOf } from '../core/training/adapter/variants.ts';
 import { LINEAR_VARIANTS } from '../core/training/linear/spec.ts';
@@ -14,42 +14,7 @@ import { adapterBefore, mergeWithPrevious } from './merge-adapters.ts';
 import { textOf } from './model-scores.ts';
 import { trainAdapterModel } from './train-adapter.ts';
 import { trainLinear } from './train-linear.ts';
-
-export interface ModelSummary {
-  id: string;
-  name: string;
-  price: number;
-  validation: { accuracy: number; balancedAccuracy: number };
-  text: string;
-}
-
-/** How good a model is whose training was left. */
-export interface LeftModel {
-  left: { step: number; loss: number; accuracy?: number };
-}
-
-/** What a training came to, before it is registered. */
-export interface TrainedModel {
-  /** Name of the run, by which its checkpoints are found. */
-  readonly run: string;
-  readonly artifact: ArtifactRef;
-  readonly spec: JsonObject;
-  readonly validation: ModelSummary['validation'];
-  readonly report: JsonObject;
-}
-
-/** What a model is trained on. */
-export interface Material {
-  readonly type: TaskType;
-  readonly datasetId: string;
-  readonly data: TrainingData;
-}
-
-/** How a training hears and tells. */
-export interface RunHooks {
-  readonly signal: AbortSignal;
-  readonly note: (details: JsonObject) => void;
-}
+import type { LeftModel, ModelSummary, TrainedModel } from './training-types.ts';
 
 export interface TrainingActivities {
   /**

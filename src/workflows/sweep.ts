@@ -1,7 +1,7 @@
 import { executeChild, workflowInfo } from '@temporalio/workflow';
 import type { AdapterSpec } from '../contracts/adapters.ts';
 import { sweepInput } from '../contracts/inputs.ts';
-import type { ModelSummary } from '../activities/training.ts';
+import type { ModelSummary } from '../activities/training-types.ts';
 import { betterHalf, roundSteps, sweepCandidates, type SweepCandidate } from '../core/training/adapter/halving.ts';
 import { defineWorkflow } from './lib/define.ts';
 import { rootCause } from './lib/failures.ts';

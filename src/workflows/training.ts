@@ -2,7 +2,7 @@ import { CancellationScope, condition, defineQuery, isCancellation, setHandler }
 import { defineSignal, defineUpdate } from '@temporalio/workflow';
 import { trainingInput } from '../contracts/inputs.ts';
 import { QUERIES, SIGNALS, UPDATES, type By, type TrainingPoint } from '../contracts/messages.ts';
-import type { LeftModel, ModelSummary } from '../activities/training.ts';
+import type { LeftModel, ModelSummary } from '../activities/training-types.ts';
 import { mergeOf } from '../core/training/adapter/variants.ts';
 import { activities } from './lib/activities.ts';
 import { defineWorkflow } from './lib/define.ts';
