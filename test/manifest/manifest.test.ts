@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { isChimeraError } from '../../src/contracts/errors.ts';
 import { deviceQueue, SEARCH_ATTRIBUTES, TASK_QUEUES } from '../../src/contracts/names.ts';
-import { deviceCounts, loadManifest, MANIFEST_FILE, parseManifest } from '../../src/manifest/manifest.ts';
+import {
+  deviceCounts,
+  deviceRuntimes,
+  loadManifest,
+  MANIFEST_FILE,
+  parseManifest,
+} from '../../src/manifest/manifest.ts';
 
 function problemsOf(text: string): string[] {
   try {
@@ -65,6 +71,24 @@ describe('temporal.yaml', () => {
       '/schedules/0/taskQueue: chimera-wasm is no workflow queue',
     ]);
     assert.match(problems.slice(5).join('\n'), /\/schedules\/0\/input.*tasktype/s);
+  });
+
+  it('says of a device class how its devices run graphs: by the processor and one thread where it does not', () => {
+    const withClass = (text: string): string =>
+      shipped
+        .replace(/( *)- \{ name: chimera-gpu-cpu.*/, (line, indent) =>
+          [line, `${indent}- { name: chimera-gpu-h100, kind: device, slots: 1, deviceClass: h100 }`].join('\n'),
+        )
+        .replace(/^( *)# h100: .*$/m, (_, indent) => `${indent}h100: ${text}`);
+    const h100 = '{ count: 1, costPerHour: 3, provider: cuda, threads: 4 }';
+    assert.deepEqual(deviceRuntimes(parseManifest(withClass(h100))), {
+      cpu: { provider: 'cpu', threads: 1 },
+      h100: { provider: 'cuda', threads: 4 },
+    });
+    assert.deepEqual(
+      problemsOf(withClass('{ count: -1, provider: metal, threads: 0, memory: 80 }')).map((each) => each.split(':')[0]),
+      [...['count', 'provider', 'threads'].map((member) => `/deviceClasses/h100/${member}`), '/deviceClasses/h100'],
+    );
   });
 
   it('takes one of every and cron, and says what is wrong with YAML', () => {

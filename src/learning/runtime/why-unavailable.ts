@@ -16,6 +16,8 @@ export interface Surroundings {
   /** Providers that the runtime has for this platform. */
   readonly supported: readonly string[];
   readonly hasCudaLibrary: boolean;
+  /** What the loader says of that library. */
+  readonly cudaLoader: () => string;
   readonly hasNvidiaDriver: boolean;
 }
 
@@ -23,7 +25,7 @@ export interface Surroundings {
 export function whyUnavailable(
   provider: Provider,
   message: string,
-  { platform, supported, hasCudaLibrary, hasNvidiaDriver }: Surroundings = surroundings(),
+  { platform, supported, hasCudaLibrary, hasNvidiaDriver, cudaLoader }: Surroundings = surroundings(),
 ): Reason {
   if (!supported.includes(provider)) {
     return { detail: `the runtime has none for ${platform}`, action: `It has ${supported.join(', ')}.` };
@@ -38,8 +40,10 @@ export function whyUnavailable(
     if (!hasNvidiaDriver) {
       return { detail: "NVIDIA's driver is not there", action: 'Install it, or give this container the card.' };
     }
-    const action = 'Install CUDA 12 and cuDNN 9 where the loader finds them (LD_LIBRARY_PATH).';
-    return { detail: firstLine(message), action };
+    // The runtime prints what is missing and throws that something is.
+    const why = message.includes('shared library') ? cudaLoader() : message;
+    const action = 'Install the libraries of CUDA and cuDNN where the loader finds them (LD_LIBRARY_PATH).';
+    return { detail: firstLine(why), action };
   }
   if (provider === 'webgpu' && /adapter/i.test(message)) {
     const action = "Install the card's driver; on Linux with Vulkan (libvulkan.so.1).";
@@ -51,13 +55,26 @@ export function whyUnavailable(
 const firstLine = (message: string): string => message.split('\n')[0]!.slice(0, 500);
 
 function surroundings(): Surroundings {
-  const library = join('bin', 'napi-v6', process.platform, process.arch, 'libonnxruntime_providers_cuda.so');
+  const platform = `${process.platform}-${process.arch}`;
   const main = createRequire(import.meta.url).resolve('onnxruntime-node');
+  const binaries = join(dirname(dirname(main)), 'bin', 'napi-v6', process.platform, process.arch);
+  const cuda = join(binaries, 'libonnxruntime_providers_cuda.so');
   return {
-    platform: `${process.platform}-${process.arch}`,
+    platform,
     supported: listSupportedBackends().map(({ name }) => name),
-    hasCudaLibrary: existsSync(join(dirname(dirname(main)), library)),
-    // The last one is Windows' for Linux within it.
+    hasCudaLibrary: existsSync(cuda),
+    cudaLoader: () => loadError(cuda),
+    // The last one is that of a Linux within Windows.
     hasNvidiaDriver: ['/proc/driver/nvidia/version', '/dev/nvidiactl', '/dev/dxg'].some((path) => existsSync(path)),
   };
+}
+
+/** What the loader says when it is asked for a library that is no module of Node's: what it depends on, or that it is none. */
+function loadError(path: string): string {
+  try {
+    process.dlopen({ exports: {} }, path);
+    return 'its library cannot be used';
+  } catch (error) {
+    return (error as Error).message;
+  }
 }
