@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'mocha';
 import type { AdapterSpec } from '../../../src/contracts/adapters.ts';
+import { decodeTensorFile } from '../../../src/core/training/tensor-file.ts';
 import type { Adapter } from '../../../src/learning/adapters/types.ts';
 import { AdapterTrainer, type TrainerOptions } from '../../../src/learning/training/trainer.ts';
 import { difference } from '../adapters/samples.ts';
@@ -118,6 +119,22 @@ describe('training an adapter', () => {
     assert.notDeepEqual(await run(0.5), none);
   });
 
+  it('drops nothing on average: what is kept counts for what is not', async () => {
+    const gradient = async (dropout: number): Promise<Float32Array> => {
+      const spec = { dropout, batch: 16, accumulation: 16, clip: 0, steps: 1 };
+      const options = optionsOf('causal', spec);
+      // One example, 256 times. No update is there yet, so that its gradient is linear in what is kept.
+      const data = { ...options.data, train: examplesOf('causal', 1) };
+      const trainer = AdapterTrainer.create({ ...options, data });
+      await runAll(trainer);
+      return decodeTensorFile('CHAC', trainer.checkpoint(), 'the checkpoint').tensors.get('first') as Float32Array;
+    };
+    const dot = (a: Float32Array, b: Float32Array): number => a.reduce((sum, value, i) => sum + value * b[i]!, 0);
+    const whole = await gradient(0);
+    const share = dot(await gradient(0.5), whole) / dot(whole, whole);
+    assert.ok(Math.abs(share - 1) < 0.1, `the mean gradient is ${share} of the whole one`);
+  });
+
   it('never drops anything where it evaluates', async () => {
     const losses = await Promise.all(
       [0, 0.5].map(async (dropout) => (await evaluated(optionsOf('causal', { dropout }), 'adapter')).loss),
@@ -130,6 +147,20 @@ describe('training an adapter', () => {
     const stabilised = await run({ rank: 4, alpha: 8, rankStabilised: true });
     assert.deepEqual(stabilised, await run({ rank: 4, alpha: 16 }));
     assert.notDeepEqual(stabilised, await run({ rank: 4, alpha: 8 }));
+  });
+
+  it('holds a preference to the base by β: the loss is −log σ(β d), of one d for every β', async () => {
+    const first = AdapterTrainer.create(optionsOf('preference', { steps: 3 }));
+    await runAll(first);
+    const gains = [];
+    for (const beta of [0.1, 0.5]) {
+      const options = optionsOf('preference', { beta });
+      const data = { ...options.data, validation: options.data.validation.slice(0, 1) };
+      const { loss } = await evaluated({ ...options, data, from: first.adapter() }, 'adapter');
+      gains.push(-Math.log(Math.exp(loss) - 1) / beta);
+    }
+    assert.ok(gains[0]! > 0.1);
+    assert.ok(difference(gains.slice(1), gains.slice(0, 1)) < 1e-4, String(gains));
   });
 
   it('goes on from the outputs of an adapter', async () => {
