@@ -8,6 +8,7 @@ import { encode, meanPool } from '../../src/learning/architecture/encoder.ts';
 import { matmul } from '../../src/learning/graph/ops/matmul.ts';
 import { asMatrix } from '../../src/learning/graph/ops/shape.ts';
 import { DataType } from '../../src/learning/onnx/types.ts';
+import type { Provider } from '../../src/learning/runtime/provider.ts';
 import { openSession, tensor, type Values } from '../../src/learning/runtime/session.ts';
 import { examplesAt, microBatch } from '../../src/learning/training/batches.ts';
 import type { TokenExample } from '../../src/learning/training/examples.ts';
@@ -49,8 +50,14 @@ export function drawnAdapter(setting: Setting): Adapter {
   return adapter;
 }
 
-async function runOnce(base: BaseModel, model: GraphModel, inputs: Values): Promise<Values> {
-  const session = await openSession(model, base.directory === undefined ? {} : { directory: base.directory });
+async function runOnce(
+  base: BaseModel,
+  model: GraphModel,
+  inputs: Values,
+  provider: Provider = 'cpu',
+): Promise<Values> {
+  const directory = base.directory === undefined ? {} : { directory: base.directory };
+  const session = await openSession(model, { provider, ...directory });
   try {
     return await session.run(inputs);
   } finally {
@@ -64,12 +71,13 @@ const vectorInput = (values: Float32Array): Values => ({ parameters: tensor(valu
 export async function firstGradient(
   setting: Setting,
   adapter: Adapter,
+  provider: Provider = 'cpu',
 ): Promise<{ loss: number; gradient: Float64Array }> {
   const { base, spec, data } = setting;
   const own = layout(setting);
   const { bucket, inputs, weight } = microBatch(batchesOf(setting)[0]!, spec, spec.batch);
   const graph = (training: boolean): GraphModel =>
-    trainingGraph({ base, spec, layout: own, labels: data.labels.length, bucket, training });
+    trainingGraph({ base, spec, layout: own, labels: data.labels.length, bucket, training, provider });
   const extra: Record<string, Values[string]> = {};
   if (spec.task === 'preference') {
     const rows = 2 * bucket.batch;
@@ -81,11 +89,8 @@ export async function firstGradient(
     });
     extra['reference'] = said['answers']!;
   }
-  const { loss, gradient } = await runOnce(base, graph(true), {
-    ...inputs,
-    ...extra,
-    ...vectorInput(toVector(adapter, own)),
-  });
+  const given = { ...inputs, ...extra, ...vectorInput(toVector(adapter, own)) };
+  const { loss, gradient } = await runOnce(base, graph(true), given, provider);
   return {
     loss: (loss!.data[0] as number) / weight,
     gradient: Float64Array.from(gradient!.data as Float32Array, (value) => value / weight),
