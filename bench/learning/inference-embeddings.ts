@@ -1,8 +1,8 @@
-import { alternate } from '../harness/measure.ts';
+import { alternate, spread } from '../harness/measure.ts';
 import { criterion, type BenchmarkResult } from '../harness/types.ts';
 import { startSentenceTransformers } from '../peers/inference.ts';
 import { benchDirectory } from './bases.ts';
-import { startService, textsOf, type Given } from './inference-service.ts';
+import { busySeconds, startService, textsOf, type Given } from './inference-service.ts';
 
 const CASES = [
   { tokens: 32, texts: 64, batch: 1 },
@@ -21,7 +21,7 @@ export async function measureEmbeddings(given: Given): Promise<BenchmarkResult> 
     let difference = 0;
     for (const { tokens, texts: count, batch } of CASES) {
       const texts = textsOf(given, tokens, count);
-      const requests = Array.from({ length: texts.length / batch }, (_, i) => texts.slice(i * batch, (i + 1) * batch));
+      const requests = Array.from({ length: count / batch }, (_, i) => texts.slice(i * batch, (i + 1) * batch));
       const ask = async (): Promise<Float32Array[]> => {
         const vectors: Float32Array[] = [];
         for (const own of requests) {
@@ -29,25 +29,31 @@ export async function measureEmbeddings(given: Given): Promise<BenchmarkResult> 
         }
         return vectors;
       };
+      const busy: { ours: number[]; theirs: number[] } = { ours: [], theirs: [] };
       const theirs = (await peer.embed(requests, true)).vectors;
       (await ask()).forEach((vector, i) =>
         vector.forEach((value, at) => (difference = Math.max(difference, Math.abs(value - theirs[i]![at]!)))),
       );
       const ours = async (): Promise<number> => {
-        const begun = performance.now();
+        const [begun, before] = [performance.now(), busySeconds(service)];
         await ask();
-        return (1000 * requests.length * batch) / (performance.now() - begun);
+        busy.ours.push(busySeconds(service) - before);
+        return (1000 * texts.length) / (performance.now() - begun);
       };
-      const { a, b, ratio } = await alternate(
-        ours,
-        async () => (requests.length * batch) / (await peer.embed(requests)).seconds,
-        rounds,
-      );
+      const others = async (): Promise<number> => {
+        const took = await peer.embed(requests);
+        busy.theirs.push(took.busy);
+        return texts.length / took.seconds;
+      };
+      const { a, b, ratio } = await alternate(ours, others, rounds);
       const what = `embeddings, ${tokens} tokens, batch ${batch}`;
       log(`${what}: ${a.median.toFixed(1)} texts/s, sentence-transformers ${b.median.toFixed(1)}`);
       figures[`${what}: texts/s`] = { ...a };
       figures[`${what}: texts/s, sentence-transformers`] = { ...b };
       figures[`${what}: ratio`] = { ...ratio };
+      figures[`${what}: processor time, sentence-transformers / ours`] = {
+        ...spread(busy.theirs.map((seconds, i) => seconds / busy.ours[i]!)),
+      };
       if (batch === 1) criteria.push(criterion(`${what}: against sentence-transformers`, ratio.median, '>=', 1.5, '×'));
     }
     criteria.push(criterion('embeddings: largest difference of a value', difference, '<=', 1e-4));

@@ -2,7 +2,7 @@ import { alternate, spread } from '../harness/measure.ts';
 import { criterion, type BenchmarkResult } from '../harness/types.ts';
 import { startLlama } from '../peers/inference.ts';
 import { benchDirectory } from './bases.ts';
-import { startService, weightsFile, type Given } from './inference-service.ts';
+import { busySeconds, startService, weightsFile, type Given } from './inference-service.ts';
 
 const TOKENS = 128;
 
@@ -31,10 +31,12 @@ const sumOf = (): Sum => ({ tokens: 0, rest: 0, first: 0, prompt: 0, texts: [] }
 export async function measureGeneration({ decoder, rounds, log }: Given): Promise<BenchmarkResult> {
   const service = startService([decoder]);
   const peer = await startLlama(benchDirectory(), weightsFile(decoder));
+  const busy: { ours: number[]; theirs: number[] } = { ours: [], theirs: [] };
   const prefill: { ours: number[]; theirs: number[] } = { ours: [], theirs: [] };
   let [own, other] = [sumOf(), sumOf()];
   const ours = async (): Promise<number> => {
     own = sumOf();
+    const before = service.pid === undefined ? 0 : busySeconds(service);
     for (const prompt of prompts) {
       const begun = performance.now();
       let first: number | undefined;
@@ -49,19 +51,23 @@ export async function measureGeneration({ decoder, rounds, log }: Given): Promis
       own.prompt += usage.promptTokens;
       own.texts.push(text);
     }
+    busy.ours.push(busySeconds(service) - before);
     prefill.ours.push((1000 * own.first) / prompts.length);
     return own.tokens / own.rest;
   };
   const theirs = async (): Promise<number> => {
     other = sumOf();
+    let seconds = 0;
     for (const prompt of prompts) {
-      const { tokens, rest, first, text, prompt: read } = await peer.generate(prompt, TOKENS);
+      const { tokens, rest, first, text, prompt: read, busy: used } = await peer.generate(prompt, TOKENS);
+      seconds += used;
       other.tokens += tokens - 1;
       other.rest += rest;
       other.first += first;
       other.prompt += read;
       other.texts.push(text);
     }
+    busy.theirs.push(seconds);
     prefill.theirs.push((1000 * other.first) / prompts.length);
     return other.tokens / other.rest;
   };
@@ -73,6 +79,9 @@ export async function measureGeneration({ decoder, rounds, log }: Given): Promis
         'generation: tokens/s': { ...a },
         'generation: tokens/s, llama.cpp': { ...b },
         'generation: ratio': { ...ratio },
+        'generation: processor time, llama.cpp / ours': {
+          ...spread(busy.theirs.map((seconds, i) => seconds / busy.ours[i]!)),
+        },
         'generation: values beside 4-bit weights': 'rounded to 8 bits in blocks, as llama.cpp rounds them',
         'generation: tokens of an answer, mean': 1 + own.tokens / prompts.length,
         'generation: tokens of a prompt, mean, ours and theirs': [own, other].map((sum) => sum.prompt / prompts.length),

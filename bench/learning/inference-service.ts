@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { loadMailTriage } from '../../examples/mail-triage/data.ts';
 import { mailTriage } from '../../examples/mail-triage/task-type.ts';
@@ -42,6 +43,18 @@ export const startService = (
     loadAdapter: (sha256) => Promise.resolve(adapters.get(sha256)!),
     cacheBytes: 0,
   });
+
+/** Seconds of a processor that a service has used so far, and whoever asks it (proc_pid_stat(5), in hundredths). */
+export function busySeconds({ pid }: RunningInference): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+    .map(Number) as [number, number];
+  const own = process.cpuUsage();
+  return (user + system) / 100 + (own.user + own.system) / 1e6;
+}
 
 export async function loadMails(seed: string, count: number): Promise<string[]> {
   const read = createPreprocessor(mailTriage.preprocess, []);

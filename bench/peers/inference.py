@@ -18,10 +18,10 @@ def embedder(folder):
 
     def answer(question):
         """One request after another, each of some texts; the vectors where they are asked for."""
-        begun = time.perf_counter()
+        begun, busy = time.perf_counter(), time.process_time()
         vectors = [embed(texts) for texts in question["requests"]]
-        seconds = time.perf_counter() - begun
-        return {"seconds": seconds, "vectors": [row.tolist() for one in vectors for row in one] if question["vectors"] else []}
+        took = {"seconds": time.perf_counter() - begun, "busy": time.process_time() - busy}
+        return {**took, "vectors": [row.tolist() for one in vectors for row in one] if question["vectors"] else []}
 
     return answer
 
@@ -35,7 +35,7 @@ def generator(gguf):
         """The likeliest token, again and again, whatever it is."""
         prompt = model.tokenize(question["prompt"].encode(), special=True)
         model.reset()
-        begun = time.perf_counter()
+        begun, busy = time.perf_counter(), time.process_time()
         model.eval(prompt)
         tokens = [model.sample(temp=0.0)]
         first = time.perf_counter()
@@ -45,7 +45,8 @@ def generator(gguf):
         ended = time.perf_counter()
         ends = [i for i, token in enumerate(tokens) if token == model.token_eos()]
         text = model.detokenize(tokens[: ends[0]] if ends else tokens).decode(errors="replace")
-        return {"prompt": len(prompt), "tokens": len(tokens), "first": first - begun, "rest": ended - first, "text": text}
+        took = {"first": first - begun, "rest": ended - first, "busy": time.process_time() - busy}
+        return {**took, "prompt": len(prompt), "tokens": len(tokens), "text": text}
 
     return answer
 

@@ -11,6 +11,8 @@ const SCRIPT = join(import.meta.dirname, 'inference.py');
 /** What a peer took for requests of some texts each, one after another. */
 export interface Embedded {
   readonly seconds: number;
+  /** Seconds of a processor. */
+  readonly busy: number;
   /** Of each text, where they were asked for. */
   readonly vectors: readonly (readonly number[])[];
 }
@@ -22,6 +24,8 @@ export interface Generated {
   readonly tokens: number;
   readonly first: number;
   readonly rest: number;
+  /** Seconds of a processor, for all of it. */
+  readonly busy: number;
   readonly text: string;
 }
 

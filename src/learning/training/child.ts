@@ -1,4 +1,5 @@
 /** The training process: one run, a step a call. */
+import { constants, getPriority, setPriority } from 'node:os';
 import { ChimeraError } from '../../contracts/errors.ts';
 import { decodeAdapter, encodeAdapter } from '../adapters/file.ts';
 import { openLocalBase } from '../bases.ts';
@@ -7,6 +8,10 @@ import { numericProfile } from '../runtime/numeric-profile.ts';
 import { tokenize } from './examples.ts';
 import type { TrainingCalls, TrainingJob } from './job.ts';
 import { AdapterTrainer, lookOfResult } from './trainer.ts';
+
+// Whoever asks a model waits for it, nobody waits for a step: where processors are few, answers go first. Still, training goes on where
+// everything is busy, with about a tenth of a share.
+setPriority(Math.max(getPriority(), constants.priority.PRIORITY_BELOW_NORMAL));
 
 interface Run {
   readonly job: TrainingJob;
