@@ -14,7 +14,7 @@ const DECODER = 'SmolLM2-135M-Instruct';
 /** Runs of LoRA against a head alone, and pairs of curated against uncurated: six can show p < 0.05. */
 const SEEDS = 3;
 const PAIRS = 6;
-const EXAMPLES = 1600;
+const EXAMPLES = 800;
 const HELD_OUT = 400;
 const SUBJECTS = 48;
 
@@ -55,7 +55,7 @@ async function triage(
   const accuracy = async (what: string, run: string, from: readonly TextExample[], targets: string[]) => {
     const spec = adapterSpec.parse({
       ...{ kind: 'adapter', name: 'triage', base: base.name, task: 'classification', targets, seed: run },
-      ...{ steps: 150, batch: 16, maxTokens: 64, learningRate: 1e-3 },
+      ...{ steps: 100, batch: 16, maxTokens: 64, learningRate: 1e-3 },
     });
     const { after } = await trained(base, spec, LABELS, draw(from, EXAMPLES, run), validation);
     log(`  ${run}, ${what}: ${percent(after.accuracy!)}`);
