@@ -34,6 +34,11 @@ async function main(): Promise<void> {
     artifacts: openArtifacts(config.artifacts),
   });
   const { connectionOptions, namespace } = temporalConnection(config);
+  const close = async (): Promise<void> => {
+    await stores.close();
+    await telemetry.shutdown();
+    if (process.connected) process.disconnect();
+  };
   const workers = await startWorkers({
     role: values.role,
     queuePrefix: values['queue-prefix'],
@@ -48,6 +53,10 @@ async function main(): Promise<void> {
     ...(config.models.manifest === undefined ? {} : { modelsManifest: config.models.manifest }),
     poolSize: config.workers.poolSize,
     encryptionKeys: config.encryptionKeys,
+  }).catch(async (error: unknown) => {
+    // What is open would keep the process alive.
+    await close();
+    throw error;
   });
   const stop = (): void => void workers.stop();
   process.once('SIGTERM', stop);
@@ -64,9 +73,7 @@ async function main(): Promise<void> {
     await workers.done;
   } finally {
     await workers.stop();
-    await stores.close();
-    await telemetry.shutdown();
-    if (process.connected) process.disconnect();
+    await close();
   }
 }
 

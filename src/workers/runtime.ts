@@ -53,13 +53,13 @@ let runtimeInstalled = false;
 /** The workers of a role in this process, polling when this returns. */
 export async function startWorkers(options: WorkerOptions): Promise<RunningWorkers> {
   const { manifest, stores, telemetry, namespace, cacheDir, queuePrefix = '' } = options;
+  const queues = await withDevices(options.role, queuesOf(options.role, manifest), manifest, (problem) =>
+    telemetry.logger.warn({ err: problem }, 'a device class is left to other workers'),
+  );
   if (!runtimeInstalled) {
     Runtime.install(runtimeOptions(telemetry));
     runtimeInstalled = true;
   }
-  const queues = await withDevices(options.role, queuesOf(options.role, manifest), manifest, (problem) =>
-    telemetry.logger.warn({ err: problem }, 'a device class is left to other workers'),
-  );
   const resolve = (sha256: string): Promise<Uint8Array> => stores.artifacts.get({ sha256 });
   const learning = openLearning({
     cacheDir,

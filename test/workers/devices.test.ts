@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
 import type { ChimeraError } from '../../src/contracts/errors.ts';
 import type { ProviderState } from '../../src/learning/runtime/probe.ts';
 import { loadManifest, type Manifest } from '../../src/manifest/manifest.ts';
 import { withDevices } from '../../src/workers/devices.ts';
 import { queuesOf } from '../../src/workers/roles.ts';
 
+const WORKER = fileURLToPath(new URL('../../src/workers/main.ts', import.meta.url));
 const shipped = loadManifest();
 const device = (deviceClass: string) => ({
   ...{ name: `chimera-gpu-${deviceClass}`, kind: 'device' as const, slots: 1, deviceClass },
@@ -59,5 +62,16 @@ describe('devices of a worker', () => {
       problems.map(({ message }) => /class (\w+)/.exec(message)![1]),
       ['h100', 'a100'],
     );
+  });
+
+  it('that it cannot have end its process at once, with one line', () => {
+    const { PATH, HOME } = process.env;
+    const { status, stderr } = spawnSync(process.execPath, [WORKER, '--role', 'device:none'], {
+      env: { PATH, HOME, DATABASE_URL: 'postgres://127.0.0.1:1/none', TEMPORAL_ADDRESS: '127.0.0.1:1' },
+      timeout: 20_000,
+      encoding: 'utf8',
+    });
+    assert.equal(status, 1, stderr);
+    assert.match(stderr, /^there is no worker role .* named device:none\n$/);
   });
 });
