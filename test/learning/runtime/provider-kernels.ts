@@ -11,10 +11,10 @@ import { baseOf } from '../training/samples.ts';
 type Kernels = 'all' | 'no int64' | 'none';
 
 /**
- * The kernels of onnxruntime 1.30 for the operators of our graphs, in single precision. What a provider has none for its partitioner
+ * The kernels of onnxruntime for the operators of our graphs, in single precision. What a provider has none for its partitioner
  * leaves to the processor, with copies there and back.
- * CUDA: docs/OperatorKernels.md of the runtime. WebGPU: where its partitioner placed each node of the graphs below on a software
- * device (its own list is webgpu_execution_provider.cc), and every gradient was the processor's to 1e-6.
+ * CUDA: docs/OperatorKernels.md of the runtime's repository, at commit 001d12d, read and not run. WebGPU: where its partitioner placed each node of the graphs below on a software
+ * device, SwiftShader, by onnxruntime-node 1.30.0.
  */
 export const KERNELS: Readonly<Record<string, readonly [cuda: Kernels, webgpu: Kernels]>> = {
   ...each(
