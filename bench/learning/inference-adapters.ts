@@ -26,7 +26,7 @@ export async function measureAdapters(given: Given): Promise<BenchmarkResult> {
   );
   const names = [...adapters.keys()];
   const texts = textsOf(given, TOKENS, REQUESTS);
-  const service = startService([encoder], adapters);
+  const service = startService([encoder], { adapters });
   const throughput = async (adapterOf: (request: number) => string): Promise<number> => {
     let next = 0;
     const begun = performance.now();

@@ -5,7 +5,7 @@ import { mailTriage } from '../../examples/mail-triage/task-type.ts';
 import { loadConfig } from '../../src/config/config.ts';
 import { createPreprocessor } from '../../src/core/validation/preprocess/pipeline.ts';
 import type { BaseLocation } from '../../src/learning/bases.ts';
-import { startInference, type RunningInference } from '../../src/learning/inference/host.ts';
+import { startInference, type InferenceOptions, type RunningInference } from '../../src/learning/inference/host.ts';
 import { findModel, loadModels } from '../../src/learning/registry/manifest.ts';
 import { fetchModel } from '../../src/learning/registry/sources.ts';
 import type { Tokenizer } from '../../src/learning/tokenizer/types.ts';
@@ -30,18 +30,23 @@ export async function locateBase(name: BaseName, log: (line: string) => void): P
   return { name, directory, files: entry.files };
 }
 
+export interface ServiceOptions extends Pick<InferenceOptions, 'activations'> {
+  /** Bytes of adapters by their SHA-256. */
+  readonly adapters?: ReadonlyMap<string, Uint8Array>;
+}
+
 /** Where the weights of a base lie. */
 export const weightsFile = ({ directory, files }: BaseLocation): string => join(directory, files[0]!.name);
 
 /** The service as the platform starts it, with one thread and no answers kept: each request is a run. */
 export const startService = (
   bases: readonly BaseLocation[],
-  adapters: ReadonlyMap<string, Uint8Array> = new Map(),
+  { adapters = new Map<string, Uint8Array>(), ...settings }: ServiceOptions = {},
 ): RunningInference =>
   startInference({
     locate: (name) => Promise.resolve(bases.find((base) => base.name === name)!),
     loadAdapter: (sha256) => Promise.resolve(adapters.get(sha256)!),
-    cacheBytes: 0,
+    ...{ ...settings, cacheBytes: 0 },
   });
 
 /** Seconds of a processor that a service has used so far, and whoever asks it (proc_pid_stat(5), in hundredths). */

@@ -46,7 +46,7 @@ def generator(gguf):
         ends = [i for i, token in enumerate(tokens) if token == model.token_eos()]
         text = model.detokenize(tokens[: ends[0]] if ends else tokens).decode(errors="replace")
         took = {"first": first - begun, "rest": ended - first, "busy": time.process_time() - busy}
-        return {**took, "prompt": len(prompt), "tokens": len(tokens), "text": text}
+        return {**took, "tokens": len(tokens), "text": text}
 
     return answer
 

@@ -19,8 +19,6 @@ export interface Embedded {
 
 /** What a peer generated, and the seconds until its first token and from there to its last. */
 export interface Generated {
-  /** Tokens of the prompt. */
-  readonly prompt: number;
   readonly tokens: number;
   readonly first: number;
   readonly rest: number;
