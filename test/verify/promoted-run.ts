@@ -8,7 +8,7 @@ import type { AskedGeneration, SearchHandle } from '../../src/activities/evoluti
 import type { SearchResult } from '../../src/activities/search-material.ts';
 import type { RolloutResult, RolloutStep, StartedRollout } from '../../src/activities/rollout.ts';
 import { runTasks } from '../../src/activities/runs.ts';
-import type { ModelSummary } from '../../src/activities/training.ts';
+import type { ModelSummary } from '../../src/activities/training-types.ts';
 import { installExample } from '../../src/cli/demo/install.ts';
 import type { ExampleItem } from '../../src/cli/demo/example.ts';
 import { DEFAULT_PROJECT as PROJECT } from '../../src/contracts/names.ts';
