@@ -25,7 +25,10 @@ export function checkedLayout(options: TrainerOptions): Layout {
   const wanted = spec.task === 'classification' ? 'encoder' : 'decoder';
   const isClassification = spec.task === 'classification';
   refuse('the adapter specification', [
-    ...when(base.config.family !== wanted, `a ${spec.task} task needs a base that is ${wanted === 'encoder' ? 'an' : 'a'} ${wanted}`),
+    ...when(
+      base.config.family !== wanted,
+      `a ${spec.task} task needs a base that is ${wanted === 'encoder' ? 'an' : 'a'} ${wanted}`,
+    ),
     ...when(spec.maxTokens > base.config.positions, `the base takes ${base.config.positions} tokens at most`),
     ...when(base.precision !== spec.precision, `the base is loaded in ${base.precision}`),
     ...when(spec.packing && spec.task !== 'causal', 'only texts of a causal task can be packed'),
