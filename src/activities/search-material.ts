@@ -9,7 +9,7 @@ import { valueAt } from '../core/kpi/pointer.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
 import type { RunItem } from '../fabric/index.ts';
 import type { ActivityDeps } from './deps.ts';
-import { scoreTexts, textOf } from './model-scores.ts';
+import { isAdapterSpec, scoreTexts, textOf } from './model-scores.ts';
 
 export interface SearchResult {
   id: string;
@@ -85,6 +85,19 @@ export function incumbentOf(champion: AgentVersion, labels: readonly string[]): 
   return { labels: [...labels], rules: [], otherwise: { label: labels[0]! }, default: labels[0]! };
 }
 
+const qualityOf = ({ report }: ModelRecord): number =>
+  (report['validation'] as { balancedAccuracy: number } | undefined)?.balancedAccuracy ?? 0;
+
+/**
+ * The models but for those adapters that a cheaper model equals on validation: an adapter costs a hundred times as much, and every
+ * model that a search is offered takes its share of what the search can try.
+ */
+function worthOffering(models: readonly ModelRecord[]): ModelRecord[] {
+  const isBeaten = (own: ModelRecord): boolean =>
+    models.some((other) => other.price < own.price && qualityOf(other) >= qualityOf(own));
+  return models.filter((model) => !isAdapterSpec(model.spec) || !isBeaten(model));
+}
+
 /** What a search may build with: the training split's features, and what each model says on the validation split. */
 export async function searchContext(
   deps: Pick<ActivityDeps, 'stores' | 'learning'>,
@@ -106,7 +119,7 @@ export async function searchContext(
   const positiveIndex = labels.indexOf(positive);
   const negative = labels.find((label) => label !== positive)!;
   const offers: ModelOffer[] = [];
-  for (const record of models) {
+  for (const record of worthOffering(models)) {
     const texts = validation.map((example) => textOf(type, example));
     const answers = await scoreTexts(deps, record, texts);
     const score = answers[0]?.labels.indexOf(positive) ?? 0;

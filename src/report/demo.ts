@@ -74,7 +74,7 @@ function modelsPart({ models }: DemoReport): Html | undefined {
   if (models.length === 0) return undefined;
   return section(
     'The models',
-    'What the last cycle trained and offered to evolution, which weighs what an answer is worth against its price.',
+    'What the last cycle trained. Evolution weighs an answer against its price; an adapter that a cheaper model equals is not offered to it.',
     table(
       ['model', 'balanced accuracy on validation', 'price of a call', 'asked by'],
       models.map(({ name, balancedAccuracy, price, askedBy }) => ({

@@ -48,7 +48,7 @@ export async function lastModels({ stores, config }: Platform, taskType: string)
   return [...new Map(all.map((model) => [model.name, model])).values()];
 }
 
-/** For each adapter among the models an agent that puts every task to it: what the model is worth alone. */
+/** For each adapter that was trained an agent that puts every task to it: what the model is worth alone. */
 export async function adapterAgents(
   { stores, config }: Platform,
   taskType: string,
@@ -61,7 +61,7 @@ export async function adapterAgents(
   const fabric = createFabric({ poolSize: 1, resolve: (sha256) => stores.artifacts.get({ sha256 }) });
   try {
     const agents: { version: string; name: string }[] = [];
-    for (const model of models.filter(({ spec }) => isAdapterSpec(spec))) {
+    for (const model of models.filter(({ spec }) => isAdapterSpec(spec) && !('merge' in spec))) {
       const score = labels.indexOf(positive);
       const use = { name: modelName(model), input: type.text!, score, threshold: 0.5, positive, negative };
       const genome: Genome = { labels, rules: [], otherwise: { ask: true }, default: negative, model: use };

@@ -29,7 +29,7 @@ export function summaryText(report: DemoReport, run: { file: string; seconds: nu
     '',
     agents,
     '',
-    'What the last cycle trained and offered to evolution, which weighs what an answer is worth against its price:',
+    'What the last cycle trained. Evolution weighs an answer against its price; an adapter that a cheaper model equals is not offered to it:',
     '',
     models,
     '',

@@ -23,6 +23,6 @@ export const ADAPTER_VARIANTS: readonly AdapterSpec[] = [
   variant({
     ...{ kind: 'adapter', name: 'minilm-lora', base: 'all-MiniLM-L6-v2', task: 'classification' },
     ...{ targets: ['query', 'value'], rank: 8, alpha: 16, learningRate: 2e-3 },
-    ...{ maxTokens: 64, batch: 16, steps: 120, evaluateEvery: 40, patience: 2, price: 100 },
+    ...{ maxTokens: 64, batch: 16, steps: 100, evaluateEvery: 50, patience: 2, price: 100 },
   }),
 ];
