@@ -14,12 +14,7 @@ describe('a training run is refused', () => {
   it('with every reason why specification and base do not fit', () => {
     const options = optionsOf('classification');
     const spec = specOf('causal', { precision: '4bit', maxTokens: 100 });
-    refuse(
-      { ...options, spec },
-      /needs a base that is a decoder/,
-      /takes 64 tokens at most/,
-      /loaded in fp32/,
-    );
+    refuse({ ...options, spec }, /needs a base that is a decoder/, /takes 64 tokens at most/, /loaded in fp32/);
     refuse({ ...options, spec: { ...options.spec, packing: true } }, /only texts of a causal task can be packed/);
     refuse({ ...options, base: baseOf('causal') }, /encoder/);
     refuse({ ...options, spec: { ...options.spec, targets: ['q_proj'] } }, /no layer named q_proj/);
