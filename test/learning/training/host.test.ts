@@ -101,7 +101,8 @@ describe('training in a process of its own', () => {
     while (children() > before && Date.now() < end) {
       await new Promise((resolve) => setImmediate(resolve));
     }
-    assert.equal(children(), before);
+    // Others of this process may have ended meanwhile; none has come.
+    assert.ok(children() <= before);
     await assert.rejects(trainAdapter(longJob(), hooks({ signal: cancel.signal })), { code: 'CHIMERA_CANCELLED' });
   });
 
