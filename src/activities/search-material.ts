@@ -1,4 +1,5 @@
 import { ChimeraError } from '../contracts/errors.ts';
+import { modelName } from '../contracts/names.ts';
 import type { AgentManifest, AgentVersion, DatasetExample, JsonObject, ModelRecord } from '../contracts/records.ts';
 import { sha256Hex } from '../core/canonical/canonical.ts';
 import { compileGenome } from '../core/evolution/compile.ts';
@@ -41,9 +42,6 @@ export function requireLabels(type: TaskType): LabelType {
     why: `task type ${type.name} is scored by "${type.scorer.kind}"; evolution needs a scorer of kind "label"`,
   });
 }
-
-/** The name by which genomes ask a model: speaking, and of one content for ever. */
-export const modelName = ({ name, id }: Pick<ModelRecord, 'name' | 'id'>): string => `${name}@${id.slice(0, 8)}`;
 
 export const expectedLabel = (type: LabelType, example: DatasetExample): number =>
   type.scorer.labels.indexOf(String(valueAt(example.expected, type.scorer.pointer)));

@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { ChimeraError, invalidInput } from '../contracts/errors.ts';
+import { modelName } from '../contracts/names.ts';
 import type { AuditEvent, JsonObject, ModelRecord } from '../contracts/records.ts';
 import { encodeAdapter } from '../learning/adapters/file.ts';
 import type { Adapter } from '../learning/adapters/types.ts';
@@ -10,22 +11,19 @@ import { fetchModel, type FetchModelOptions } from '../learning/registry/sources
 import type { Stores } from '../stores/index.ts';
 import { baseOf, type Place } from './base-models.ts';
 
-/** The name by which genomes and callers of the API ask a model. */
-export const servedName = ({ name, id }: Pick<ModelRecord, 'name' | 'id'>): string => `${name}@${id.slice(0, 8)}`;
-
 /**
  * The adapter that a person means: its ID, the beginning of it, or `name@` and eight digits.
  * @throws {ChimeraError} CHIMERA_NOT_FOUND that lists the known ones; CHIMERA_INVALID_INPUT for a beginning that fits more than one
  */
 export async function findAdapter({ stores, project }: Place, reference: string): Promise<ModelRecord> {
   const adapters = (await stores.models.list(project)).filter((model) => baseOf(model) !== undefined);
-  const found = adapters.filter((model) => model.id.startsWith(reference) || servedName(model) === reference);
+  const found = adapters.filter((model) => model.id.startsWith(reference) || modelName(model) === reference);
   if (found.length > 1) {
     const message = `${found.length} adapters begin so; give more digits`;
     throw invalidInput('the adapter', [{ path: reference, message }]);
   }
   if (found[0] !== undefined) return found[0];
-  const problems = adapters.map((model) => ({ path: servedName(model), message: 'is a known adapter' }));
+  const problems = adapters.map((model) => ({ path: modelName(model), message: 'is a known adapter' }));
   throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'adapter', name: reference, problems });
 }
 
@@ -99,6 +97,6 @@ export async function registerAdapter(
     { actor: 'cli', subject: id, ...audit },
   );
   if (record.name !== name || record.taskType !== taskType)
-    throw new ChimeraError('CHIMERA_CONFLICT', { what: `the model ${servedName(record)} of ${record.taskType}` });
+    throw new ChimeraError('CHIMERA_CONFLICT', { what: `the model ${modelName(record)} of ${record.taskType}` });
   return record;
 }

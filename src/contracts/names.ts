@@ -75,3 +75,7 @@ export const workflowId = {
   child: (step: string, project: string, taskType: string, cycle: string): string =>
     `${step}/${project}/${taskType}/${cycle}`,
 } as const;
+
+/** The name by which genomes, people and callers of the API ask a model: speaking, and of one content for ever. */
+export const modelName = ({ name, id }: { readonly name: string; readonly id: string }): string =>
+  `${name}@${id.slice(0, 8)}`;

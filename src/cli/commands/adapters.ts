@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { adapterSpec } from '../../contracts/adapters.ts';
 import { invalidInput, type Problem } from '../../contracts/errors.ts';
+import { modelName } from '../../contracts/names.ts';
 import type { ModelRecord } from '../../contracts/records.ts';
 import type { TaskType } from '../../core/validation/task-type.ts';
 import type { Format } from '../adapter-files.ts';
@@ -101,7 +102,7 @@ const placeOf = (session: Session): Place => ({
 async function exportAdapter(session: Session, { format, out }: ExportOptions, reference: string): Promise<void> {
   // Loaded when asked for, here and below: they bring the readers of weights with them.
   const files = await import('../adapter-files.ts');
-  const { findAdapter, locateBase, openTrainedBeside, servedName } = await import('../adapters.ts');
+  const { findAdapter, locateBase, openTrainedBeside } = await import('../adapters.ts');
   const { decodeAdapter } = await import('../../learning/adapters/file.ts');
   refuse([
     ...required({ '--format': format, '--out': out }),
@@ -128,7 +129,7 @@ async function exportAdapter(session: Session, { format, out }: ExportOptions, r
       }
     }
   });
-  session.print({ id: model.id, name: servedName(model), format, ...written }, ({ name }) =>
+  session.print({ id: model.id, name: modelName(model), format, ...written }, ({ name }) =>
     [
       ...[`${name} of ${adapter.base.name} is written:`, ...written.files.map((file) => `  ${file}`)],
       ...written.notes.map((note) => `! ${note}`),
@@ -206,12 +207,11 @@ async function mergeAdapters(session: Session, options: MergeOptions, references
 
 /** What was registered. */
 async function show(session: Session, record: ModelRecord): Promise<void> {
-  const { servedName } = await import('../adapters.ts');
   const { id, taskType, spec, report, price } = record;
-  session.print({ ...record, servedName: servedName(record) }, () =>
+  session.print({ ...record, servedName: modelName(record) }, () =>
     fields([
       ['model', id],
-      ['asked as', servedName(record)],
+      ['asked as', modelName(record)],
       ['adapter of', spec['base']],
       ['task', spec['task']],
       ['task type', taskType],

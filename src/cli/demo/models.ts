@@ -1,7 +1,8 @@
-import { agentOf, modelName, requireLabels } from '../../activities/search-material.ts';
+import { agentOf, requireLabels } from '../../activities/search-material.ts';
 import { isAdapterSpec } from '../../activities/model-scores.ts';
 import { storeVersion } from '../../activities/publishing.ts';
 import { isChimeraError } from '../../contracts/errors.ts';
+import { modelName } from '../../contracts/names.ts';
 import type { JsonObject, ModelRecord } from '../../contracts/records.ts';
 import { ADAPTER_VARIANTS } from '../../core/training/adapter/variants.ts';
 import type { Genome } from '../../core/evolution/genome.ts';

@@ -1,4 +1,5 @@
 import type { AdapterSpec } from '../../contracts/adapters.ts';
+import { modelName } from '../../contracts/names.ts';
 import type { ModelConfig } from '../../learning/architecture/config.ts';
 import type { ServedModel } from '../../learning/inference/types.ts';
 import type { Stores } from '../../stores/index.ts';
@@ -23,7 +24,7 @@ export async function servedModels({ baseModels, models }: Stores, project: stri
     })),
     ...adapters.map(({ id, name, spec }) => {
       const { base, task } = spec as unknown as AdapterSpec;
-      return { name: `${name}@${id.slice(0, 8)}`, choice: { base, adapter: id }, tasks: TASKS[task] };
+      return { name: modelName({ name, id }), choice: { base, adapter: id }, tasks: TASKS[task] };
     }),
   ];
 }
