@@ -74,5 +74,9 @@ export function fabricOf(
 ): { fabric: Fabric; agents: AgentRef[] } {
   const known = new Map(modules.map((module) => [hash('sha256', module), module]));
   const fabric = createFabric({ ...options, resolve: (sha256) => Promise.resolve(known.get(sha256)!) });
-  return { fabric, agents: [...known.keys()].map((sha256) => ({ sha256, manifest: { ...MANIFEST, limits } })) };
+  return { fabric, agents: agentsOf([...known.values()], limits) };
 }
+
+/** How jobs name the agents of these modules. */
+export const agentsOf = (modules: readonly Uint8Array[], limits: AgentManifest['limits'] = {}): AgentRef[] =>
+  modules.map((module) => ({ sha256: hash('sha256', module), manifest: { ...MANIFEST, limits } }));
