@@ -158,11 +158,12 @@ export class FloatTracker {
     this.#replace(looks, operands, value);
   }
 
-  /** Bits of the operands that come out again: of one of them, or all but the sign. */
-  #pass(operands: number): void {
+  /** Bits of the operands that come out again: of one of them, or all but the sign. `looks`: how it is decided which. */
+  #pass(operands: number, looks = 0): void {
     const sources: Value[] = [];
     for (let i = 0; i < operands; i++) {
       const source = this.#stack.pop();
+      this.#look(source, looks);
       if (source !== undefined) sources.push(source);
     }
     this.#stack.push(sources.length === 0 ? undefined : { sources, at: -1, depth: 0, seen: 0 });
@@ -187,7 +188,9 @@ export class FloatTracker {
     } else if (sub === 95) this.#compute('f64x2', AS_F32X4, operands, at, depth);
     else if (within(sub, 65, 70) || sub === 248 || sub === 249) this.#replace(AS_F32X4, operands, undefined);
     else if (within(sub, 71, 76) || sub === 252 || sub === 253) this.#replace(AS_F64X2, operands, undefined);
-    else if (within(sub, 224, 225) || within(sub, 234, 237) || within(sub, 246, 247)) this.#pass(operands);
+    else if (sub === 234 || sub === 235) this.#pass(operands, AS_F32X4);
+    else if (sub === 246 || sub === 247) this.#pass(operands, AS_F64X2);
+    else if (within(sub, 224, 225) || within(sub, 236, 237)) this.#pass(operands);
     else this.#replace(BITS, operands, undefined);
   }
 

@@ -203,6 +203,20 @@ describe('fabric/guard NaN', () => {
     assert.equal(bitsOf(local.raw(zero.finish()).raw([0xfd, 240, 1, 0xfd, 29, 0]))(0n), 0x7fc000007fc00000n);
   });
 
+  it('makes vectors canonical where another lane type decides by their bits which of two it passes on', () => {
+    const zeros = new Code().f64(0).raw([0xfd, 20]);
+    // 0 / 0 in lanes of f32 is a large f64, positive if canonical and negative on some processors: the smaller one is 0 or that.
+    const smaller = code(0x20, 0, 0xfd, 18, 0x20, 0, 0xfd, 18, 0xfd, 231, 1).raw(zeros.finish()).raw([0xfd, 246, 1]);
+    const differs = smaller.raw([...zeros.finish(), 0xfd, 66, 0xfd, 29, 0]);
+    assert.equal(bitsOf(differs)(0n), 0n);
+    // The payload of a NaN of f64 is a number in a lane of f32: canonical it is 0.
+    const constant = [0xfd, 12, 0, 0, 0, 0x3f, 0, 0, 0xf0, 0x3f, 0, 0, 0, 0x3f, 0, 0, 0xf0, 0x3f];
+    const payload = code(...constant, ...input, 0xfd, 20, ...zeros.finish(), 0xfd, 240, 1, 0xfd, 234, 1);
+    const one = new Code().f64(1).raw([0xfd, 20]);
+    const same = payload.raw([...one.finish(), 0xfd, 71, 0xfd, 29, 0]);
+    assert.equal(bitsOf(same)(0x7ff800003f800000n), 0xffffffffffffffffn);
+  });
+
   it('puts nothing in where nobody can tell, and one test for a chain', () => {
     const chain = code(...input, ...input, F64_ADD, ...input, 0xa2, 0x22, 1, 0x20, 1, F64_ADD);
     assert.equal(canonicalsIn(code(...chain.finish(), FROM_F64)), 1);
