@@ -10,9 +10,11 @@ import type { ModelConfig } from './config.ts';
 /* A base model on disk: the bytes of its tensors in one file that graphs refer to, and an index. Written once. */
 
 const ALIGNMENT = 4096;
+/** Of the index and of how tensors lie in the file. Another one is written anew. */
+const FORMAT = 2;
 
 const index = z.object({
-  format: z.literal(1),
+  format: z.literal(FORMAT),
   precision: z.enum(['fp32', '4bit']),
   config: z.record(z.string(), z.unknown()),
   sha256: z.string(),
@@ -41,7 +43,7 @@ export async function convertBase(
   load: () => Promise<{ readonly weights: Weights; readonly config: ModelConfig }>,
 ): Promise<void> {
   const at = paths(directory, precision);
-  if (await exists(at.index)) return;
+  if (index.safeParse(tryParse(await read(at.index))).success) return;
   const { weights, config } = await load();
   const own = `${at.tensors}.${process.pid}`;
   const file = await open(own, 'w');
@@ -55,13 +57,15 @@ export async function convertBase(
       await file.writeFile(bytes);
       offset += bytes.length;
     };
-    for (const { name, type, shape, data } of layOut(weights, config, precision)) {
-      const bytes = data as Uint8Array;
+    for (const group of layOut(weights, config, precision)) {
       // Pages of the file are mapped where a tensor begins at one.
       await append(new Uint8Array((ALIGNMENT - (offset % ALIGNMENT)) % ALIGNMENT));
-      tensors[name] = { type, shape: [...shape], offset, length: bytes.length };
-      identity.add({ name, type, shape }, bytes);
-      await append(bytes);
+      for (const { name, type, shape, data } of group) {
+        const bytes = data as Uint8Array;
+        tensors[name] = { type, shape: [...shape], offset, length: bytes.length };
+        identity.add({ name, type, shape }, bytes);
+        await append(bytes);
+      }
     }
     await file.sync();
   } catch (error) {
@@ -73,7 +77,7 @@ export async function convertBase(
   const written = { sha256: hash.digest('hex'), bytes: offset };
   const sha256 = identity.digest();
   await rename(own, at.tensors);
-  const document = { format: 1, precision, config, sha256, file: written, tensors };
+  const document = { format: FORMAT, precision, config, sha256, file: written, tensors };
   await writeFile(`${at.index}.${process.pid}`, JSON.stringify(document));
   await rename(`${at.index}.${process.pid}`, at.index);
 }
@@ -84,7 +88,7 @@ export async function convertBase(
  */
 export async function openBase(name: string, directory: string, precision: Precision): Promise<BaseModel> {
   const at = paths(directory, precision);
-  const text = await readFile(at.index, 'utf8').catch(() => undefined);
+  const text = await read(at.index);
   if (text === undefined) throw new ChimeraError('CHIMERA_NOT_FOUND', { what: `base model in ${precision}`, name });
   const parsed = index.safeParse(tryParse(text));
   const size = await stat(at.tensors).then(
@@ -106,15 +110,11 @@ export async function openBase(name: string, directory: string, precision: Preci
   };
 }
 
-const exists = (path: string): Promise<boolean> =>
-  stat(path).then(
-    () => true,
-    () => false,
-  );
+const read = (path: string): Promise<string | undefined> => readFile(path, 'utf8').catch(() => undefined);
 
-function tryParse(text: string): unknown {
+function tryParse(text: string | undefined): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(text ?? '');
   } catch {
     return undefined;
   }

@@ -28,38 +28,57 @@ export interface BaseModel {
 /** Matrices smaller than this stay in single precision: they are the heads of tiny models. */
 const BLOCK = 32;
 
-/** The tensors of a model, one after another, as graphs read them. Names are those of its checkpoint. */
-export function* layOut(weights: Weights, config: ModelConfig, precision: Precision): Generator<Initializer> {
+/** Layers that read the same input: their matrices are read as one, one product instead of several. */
+const TOGETHER = [
+  ['query', 'key', 'value'],
+  ['q_proj', 'k_proj', 'v_proj'],
+  ['gate_proj', 'up_proj'],
+];
+
+/**
+ * The tensors of a model as graphs read them, in groups: those of a group lie one after another, with nothing between, so that graphs
+ * can read them as one (see {@link stacked}). Names are those of its checkpoint.
+ */
+export function* layOut(weights: Weights, config: ModelConfig, precision: Precision): Generator<Initializer[]> {
   const packed = precision === '4bit' ? new Set(linearModules(config)) : new Set<string>();
-  for (const name of weights.names) {
-    const module = name.replace(/\.weight$/, '');
-    if (!packed.has(module)) {
-      yield { name, type: DataType.FLOAT, shape: weights.shape(name), data: bytesOf(weights.f32(name)) };
-      continue;
+  const left = new Set(weights.names);
+  for (const first of weights.names) {
+    const group = beside(first).filter((name) => left.delete(name));
+    const modules = group.map((name) => name.replace(/\.weight$/, ''));
+    if (packed.has(modules[0] ?? '')) {
+      const blocks = group.map((name) => {
+        const [rows, columns] = weights.shape(name) as [number, number];
+        return weights.blocks4(name) ?? quantizeBlocks4(weights.f32(name), rows, columns, BLOCK);
+      });
+      const parts = modules.map((module, i) => blocksOf(module, blocks[i]!));
+      yield* parts[0]!.map((_, part) => parts.map((tensors) => tensors[part]!));
+    } else if (group.length > 0) {
+      yield group.map((name) => ({
+        ...{ name, type: DataType.FLOAT, shape: weights.shape(name) },
+        data: bytesOf(weights.f32(name)),
+      }));
     }
-    const [rows, columns] = weights.shape(name) as [number, number];
-    yield* blocksOf(module, weights.blocks4(name) ?? quantizeBlocks4(weights.f32(name), rows, columns, BLOCK));
   }
-  if (config.family === 'decoder') yield* headOf(weights, config.tiedEmbeddings);
+  if (config.family === 'decoder') for (const tensor of headOf(weights, config.tiedEmbeddings)) yield [tensor];
 }
 
-function* blocksOf(
-  module: string,
-  { rows, columns, blockSize, codes, scales, minima }: Blocks4,
-): Generator<Initializer> {
+/** A tensor and the same of the layers that read what its layer reads. */
+function beside(name: string): string[] {
+  const [, before, layer, after] = /^(.*\.)(\w+)(\.\w+)$/.exec(name) ?? [];
+  const layers = TOGETHER.find((group) => group.includes(layer ?? ''));
+  return layers?.map((one) => `${before}${one}${after}`) ?? [name];
+}
+
+function blocksOf(module: string, { rows, columns, blockSize, codes, scales, minima }: Blocks4): Initializer[] {
   const blocks = columns / blockSize;
-  const corrections = new Float32Array(blocks * rows);
-  for (let row = 0; row < rows; row++) {
-    for (let block = 0; block < blocks; block++) {
-      const at = row * blocks + block;
-      corrections[block * rows + row] = minima[at]! + 8 * scales[at]!;
-    }
-  }
+  const corrections = minima.map((minimum, at) => minimum + 8 * scales[at]!);
   const { FLOAT, UINT8 } = DataType;
-  yield { name: `${module}.codes`, type: UINT8, shape: [rows, blocks, blockSize / 2], data: codes };
-  yield { name: `${module}.scales`, type: FLOAT, shape: [rows, blocks], data: bytesOf(scales) };
-  yield { name: `${module}.minima`, type: FLOAT, shape: [rows, blocks, 1], data: bytesOf(minima) };
-  yield { name: `${module}.corrections`, type: FLOAT, shape: [blocks, rows], data: bytesOf(corrections) };
+  return [
+    { name: `${module}.codes`, type: UINT8, shape: [rows, blocks, blockSize / 2], data: codes },
+    { name: `${module}.scales`, type: FLOAT, shape: [rows, blocks], data: bytesOf(scales) },
+    { name: `${module}.minima`, type: FLOAT, shape: [rows, blocks, 1], data: bytesOf(minima) },
+    { name: `${module}.corrections`, type: FLOAT, shape: [rows, blocks], data: bytesOf(corrections) },
+  ];
 }
 
 /**
@@ -135,7 +154,7 @@ export function linearShape(config: ModelConfig, module: string): { outputs: num
 export function baseInMemory(name: string, weights: Weights, config: ModelConfig, precision: Precision): BaseModel {
   const tensors = new Map<string, StoredTensor>();
   const identity = createIdentity();
-  for (const tensor of layOut(weights, config, precision)) {
+  for (const tensor of [...layOut(weights, config, precision)].flat()) {
     const { name: key, ...stored } = tensor;
     identity.add(tensor, stored.data as Uint8Array);
     tensors.set(key, stored);
@@ -164,21 +183,41 @@ export function weight(graph: Graph, base: BaseModel, name: string): Tensor {
   return graph.initializer(name, stored.type, stored.shape, stored.data);
 }
 
-/** A linear layer's matrix in blocks; undefined where it lies in single precision. */
-export function blocks(graph: Graph, base: BaseModel, module: string): Blocks4Tensors | undefined {
-  const stored = base.tensors.get(`${module}.codes`);
-  if (stored === undefined) return undefined;
-  const [rows, count, half] = stored.shape as [number, number, number];
-  const minima = base.tensors.get(`${module}.minima`)!;
-  const scales = base.tensors.get(`${module}.scales`)!;
+/** Tensors of one group as one: the rows of each below those of the one before. See {@link layOut}. */
+export function stacked(graph: Graph, base: BaseModel, names: readonly string[]): Tensor {
+  if (names.length === 1) return weight(graph, base, names[0]!);
+  const parts = names.map((name) => base.tensors.get(name)!);
+  const { type, shape } = parts[0]!;
+  const rows = parts.reduce((sum, part) => sum + part.shape[0]!, 0);
+  return graph.initializer(names.join('+'), type, [rows, ...shape.slice(1)], joined(parts.map(({ data }) => data)));
+}
+
+function joined(parts: readonly (Uint8Array | ExternalData)[]): Uint8Array | ExternalData {
+  const [first] = parts;
+  if (first !== undefined && 'location' in first) {
+    return { ...first, length: parts.reduce((sum, { length }) => sum + length, 0) };
+  }
+  return Buffer.concat(parts as Uint8Array[]);
+}
+
+/** The matrices of linear layers of one group in blocks, as one; undefined where they lie in single precision. */
+export function blocks(graph: Graph, base: BaseModel, modules: readonly string[]): Blocks4Tensors | undefined {
+  if (!base.tensors.has(`${modules[0]}.codes`)) return undefined;
+  const all = (part: string): Tensor =>
+    stacked(
+      graph,
+      base,
+      modules.map((module) => `${module}.${part}`),
+    );
+  const [packed, scales, columnMinima] = [all('codes'), all('scales'), all('minima')];
+  const [rows, count, half] = packed.shape as [number, number, number];
+  const again = (name: string, type: DataType, shape: readonly number[], of: Tensor): Tensor =>
+    graph.initializer(`${of.name}/${name}`, type, shape, graph.dataOf(of));
   return {
-    ...{ rows, columns: count * half * 2, blockSize: half * 2 },
-    packed: weight(graph, base, `${module}.codes`),
-    codes: graph.initializer(`${module}.codes/uint4`, DataType.UINT4, [rows, count, half * 2], stored.data),
-    scales: weight(graph, base, `${module}.scales`),
-    columnScales: graph.initializer(`${module}.scales/column`, scales.type, minima.shape, scales.data),
-    columnMinima: weight(graph, base, `${module}.minima`),
-    corrections: weight(graph, base, `${module}.corrections`),
+    ...{ rows, columns: count * half * 2, blockSize: half * 2, packed, scales, columnMinima },
+    codes: again('uint4', DataType.UINT4, [rows, count, half * 2], packed),
+    columnScales: again('column', scales.type, [rows, count, 1], scales),
+    corrections: all('corrections'),
   };
 }
 

@@ -7,14 +7,14 @@ import { gather } from '../graph/ops/shape.ts';
 import { weight, type BaseModel } from './base.ts';
 import type { DecoderConfig } from './config.ts';
 import { outputHead } from './decoder.ts';
-import { linear, type LinearOptions } from './linear.ts';
+import { linear, linears, stackedLinear, type LinearOptions } from './linear.ts';
 import { rotaryTables } from './rotary.ts';
 import { updateInputs, type UpdateLayout } from './update-inputs.ts';
 
-/** Keys or values of one layer, by the names that they go in and come out under. */
+/** Keys or values of one layer: those of the tokens before go in, those of the new tokens come out. */
 export interface CacheNames {
   readonly past: string;
-  readonly present: string;
+  readonly added: string;
 }
 
 export interface ServingDecoder {
@@ -24,9 +24,10 @@ export interface ServingDecoder {
 
 /**
  * A decoder that goes on from what it has seen (one text, any number of new tokens). Inputs `tokens` INT64 [1, length]; `last` INT32
- * [1], the place of the last new token; `total` INT32 [], tokens with the new ones; keys and values of each layer [1, keyHeads,
- * capacity, headSize]; the updates of the layout where there is one. Outputs `logits` [1, 1, vocabulary] of the last token, and keys
- * and values with the new tokens in them: where they are the tensors that went in, nothing is copied.
+ * [1], the place of the last new token; `total` INT32 [], tokens with the new ones; `from` and `to` INT64 [1], the places of the first
+ * new token and after the last one; keys and values of each layer [1, keyHeads, capacity, headSize]; the updates of the layout where
+ * there is one. Outputs `logits` [1, 1, vocabulary] of the last token, and keys and values of the new tokens [1, keyHeads, length,
+ * headSize]: the runtime's binding copies whatever comes out, even into what went in, and all of them would be megabytes a token.
  */
 export function servingDecoder(
   base: BaseModel,
@@ -39,6 +40,8 @@ export function servingDecoder(
   const tokens = graph.input('tokens', DataType.INT64, [1, 'length']);
   const last = graph.input('last', DataType.INT32, [1]);
   const total = graph.input('total', DataType.INT32, []);
+  const from = graph.input('from', DataType.INT64, [1]);
+  const to = graph.input('to', DataType.INT64, [1]);
   const updates = layout === undefined ? new Map() : updateInputs(graph, config, layout, 1);
   const norm = (x: Tensor, name: string): Tensor => rmsNorm(graph, x, weight(graph, base, name), epsilon);
   const dense = (x: Tensor, module: string): Tensor => linear(graph, base, x, module, updates, options);
@@ -46,10 +49,9 @@ export function servingDecoder(
   const table = (name: 'cosines' | 'sines'): Tensor =>
     graph.initializer(`rotary/${name}`, DataType.FLOAT, [positions, headSize / 2], bytesOf(tables[name]));
   const angles = [table('cosines'), table('sines')];
-  const presents: Tensor[] = [];
   const caches: CacheNames[] = [];
 
-  const attend = (layer: number, query: Tensor, key: Tensor, value: Tensor): Tensor => {
+  const attend = (layer: number, [query, key, value]: readonly (Tensor | undefined)[]): Tensor => {
     const pasts = ['keys', 'values'].map((name) =>
       graph.input(`${name}.${layer}`, DataType.FLOAT, [1, keyHeads, 'capacity', headSize]),
     );
@@ -58,10 +60,17 @@ export function servingDecoder(
       'GroupQueryAttention',
       [query, key, value, ...pasts, last, total, ...angles],
       [{ shape: [1, 'length', heads * headSize] }, present, present],
-      { domain: CONTRIB, attributes: { num_heads: heads, kv_num_heads: keyHeads, do_rotary: 1 } },
+      {
+        domain: CONTRIB,
+        attributes: { num_heads: heads, kv_num_heads: keyHeads, do_rotary: 1 },
+      },
     );
-    presents.push(...grown);
-    grown.forEach(({ name }, i) => caches.push({ past: pasts[i]!.name, present: name }));
+    grown.forEach((present, i) => {
+      const added = graph.node('Slice', [present, from, to, graph.integers([2])], [1, keyHeads, 'length', headSize]);
+      const name = `added.${pasts[i]!.name}`;
+      graph.output(name, added);
+      caches.push({ past: pasts[i]!.name, added: name });
+    });
     return context!;
   };
 
@@ -69,17 +78,22 @@ export function servingDecoder(
   for (let layer = 0; layer < layers; layer++) {
     const name = `model.layers.${layer}`;
     const h = norm(x, `${name}.input_layernorm.weight`);
-    const [query, key, value] = ['q', 'k', 'v'].map((part) => dense(h, `${name}.self_attn.${part}_proj`));
-    x = add(graph, x, dense(attend(layer, query!, key!, value!), `${name}.self_attn.o_proj`));
+    const parts = ['q_proj', 'k_proj', 'v_proj'].map((part) => `${name}.self_attn.${part}`);
+    // The runtime takes them side by side, too.
+    const queries = parts.some((part) => updates.has(part))
+      ? linears(graph, base, h, parts, updates, options)
+      : [stackedLinear(graph, base, h, parts, options), undefined, undefined];
+    x = add(graph, x, dense(attend(layer, queries), `${name}.self_attn.o_proj`));
     const g = norm(x, `${name}.post_attention_layernorm.weight`);
-    const gate = silu(graph, dense(g, `${name}.mlp.gate_proj`));
-    x = add(graph, x, dense(multiply(graph, gate, dense(g, `${name}.mlp.up_proj`)), `${name}.mlp.down_proj`));
+    const both = ['gate_proj', 'up_proj'].map((part) => `${name}.mlp.${part}`);
+    const [gate, up] = linears(graph, base, g, both, updates, options);
+    x = add(graph, x, dense(multiply(graph, silu(graph, gate!), up!), `${name}.mlp.down_proj`));
   }
-  const end = graph.node('Gather', [x, graph.integers([-1])], [1, 1, hidden], { attributes: { axis: 1 } });
+  const end = graph.node('Gather', [x, graph.integers([-1])], [1, 1, hidden], {
+    attributes: { axis: 1 },
+  });
   graph.output('logits', logits(graph, base, norm(end, 'model.norm.weight'), options));
-  const { outputs, ...model } = graph.toModel();
-  // Without a node between, so that they can be written where they are.
-  return { model: { ...model, outputs: [...outputs, ...presents] }, caches };
+  return { model: graph.toModel(), caches };
 }
 
 /** By the 8-bit blocks of the output layer where it has them: the sum of the products with its high and its low halves. */

@@ -8,7 +8,7 @@ import { gather, reshape, slice, transpose } from '../graph/ops/shape.ts';
 import { softmax } from '../graph/ops/softmax.ts';
 import { weight, type BaseModel } from './base.ts';
 import type { EncoderConfig } from './config.ts';
-import { linear, type LinearOptions, type Updates } from './linear.ts';
+import { linear, linears, type LinearOptions, type Updates } from './linear.ts';
 
 /** What is added to the attention of padding: its exponential is 0 in single precision. */
 const MASKED = 1e4;
@@ -38,9 +38,8 @@ export function encode(
   let x = norm(embed(graph, base, tokens), 'embeddings.LayerNorm');
   for (let layer = 0; layer < layers; layer++) {
     const name = `encoder.layer.${layer}`;
-    const query = apart(dense(x, `${name}.attention.self.query`));
-    const key = apart(dense(x, `${name}.attention.self.key`));
-    const value = apart(dense(x, `${name}.attention.self.value`));
+    const parts = ['query', 'key', 'value'].map((part) => `${name}.attention.self.${part}`);
+    const [query, key, value] = linears(graph, base, x, parts, updates, options).map(apart) as [Tensor, Tensor, Tensor];
     const scores = scale(graph, matmul(graph, query, key, { b: true }), 1 / Math.sqrt(hidden / heads));
     const context = matmul(graph, softmax(graph, add(graph, scores, bias)), value);
     const together = reshape(graph, transpose(graph, context, [0, 2, 1, 3]), [batch, length, hidden]);

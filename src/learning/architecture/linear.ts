@@ -1,7 +1,8 @@
 import type { Graph, Tensor } from '../graph/graph.ts';
 import { add, multiply, scale } from '../graph/ops/arithmetic.ts';
 import { matmul, quantizedMatmul } from '../graph/ops/matmul.ts';
-import { blocks, weight, type BaseModel } from './base.ts';
+import { split } from '../graph/ops/shape.ts';
+import { blocks, linearShape, stacked, type BaseModel } from './base.ts';
 
 /** The low-rank update of a layer as tensors of a graph. */
 export interface LowRank {
@@ -23,21 +24,47 @@ export interface LinearOptions {
 }
 
 /** y = x Wᵀ + bias, and + scaling · (keep ∘ x) Aᵀ Bᵀ where the layer has an update (Hu et al. 2021). */
-export function linear(
+export const linear = (
   graph: Graph,
   base: BaseModel,
   x: Tensor,
   module: string,
   updates: Updates,
+  options: LinearOptions = {},
+): Tensor => linears(graph, base, x, [module], updates, options)[0]!;
+
+/** The same of layers that read one input and lie in one group: one product. */
+export function linears(
+  graph: Graph,
+  base: BaseModel,
+  x: Tensor,
+  modules: readonly string[],
+  updates: Updates,
+  options: LinearOptions = {},
+): Tensor[] {
+  const sizes = modules.map((module) => linearShape(base.config, module).outputs);
+  const whole = stackedLinear(graph, base, x, modules, options);
+  return split(graph, whole, x.shape.length - 1, sizes).map((y, i) => updated(graph, x, y, updates.get(modules[i]!)));
+}
+
+/** Without updates, the results side by side: x [W₁; W₂; …]ᵀ + [bias₁, bias₂, …]. */
+export function stackedLinear(
+  graph: Graph,
+  base: BaseModel,
+  x: Tensor,
+  modules: readonly string[],
   { accuracy }: LinearOptions = {},
 ): Tensor {
-  const packed = blocks(graph, base, module);
+  const named = (part: string): string[] => modules.map((module) => `${module}.${part}`);
+  const packed = blocks(graph, base, modules);
   const product =
     packed === undefined
-      ? matmul(graph, x, weight(graph, base, `${module}.weight`), { b: true })
+      ? matmul(graph, x, stacked(graph, base, named('weight')), { b: true })
       : quantizedMatmul(graph, x, packed, accuracy);
-  const y = base.tensors.has(`${module}.bias`) ? add(graph, product, weight(graph, base, `${module}.bias`)) : product;
-  const update = updates.get(module);
+  return base.tensors.has(`${modules[0]}.bias`) ? add(graph, product, stacked(graph, base, named('bias'))) : product;
+}
+
+function updated(graph: Graph, x: Tensor, y: Tensor, update: LowRank | undefined): Tensor {
   if (update === undefined) return y;
   const { a, b, scaling, keep } = update;
   const kept = keep === undefined ? x : multiply(graph, x, keep);

@@ -80,19 +80,19 @@ export class Generation implements Job {
     const total = this.#seen + tokens.length;
     this.#cache ??= new KeyCache(this.#config, caches);
     this.#cache.reserve(total);
-    const { inputs, outputs } = this.#cache.tensors();
-    const { logits } = await session.runInto(
-      {
-        tokens: indices(tokens, [1, tokens.length]),
-        last: tensor(Int32Array.of(total - 1), [1]),
-        total: tensor(Int32Array.of(total), []),
-        ...inputs,
-        ...this.#updates,
-      },
-      { logits: null, ...outputs },
-    );
+    const outputs = await session.run({
+      tokens: indices(tokens, [1, tokens.length]),
+      last: tensor(Int32Array.of(total - 1), [1]),
+      total: tensor(Int32Array.of(total), []),
+      from: indices([this.#seen], [1]),
+      to: indices([total], [1]),
+      ...this.#cache.inputs(),
+      ...this.#updates,
+    });
+    // It may have been cancelled meanwhile.
+    this.#cache?.add(outputs, this.#seen);
     this.#seen = total;
-    return logits!.data as Float32Array;
+    return outputs['logits']!.data as Float32Array;
   }
 
   #draw(logits: Float32Array): void {
@@ -119,7 +119,10 @@ export class Generation implements Job {
     const finish = this.#stops.found ? 'stop' : end;
     this.#emit(this.#stops.end());
     this.#close();
-    const usage = { promptTokens: this.#prompt.length, completionTokens: this.#drawn };
+    const usage = {
+      promptTokens: this.#prompt.length,
+      completionTokens: this.#drawn,
+    };
     this.#resolve({ text: this.#text, finish, usage });
   }
 

@@ -5,7 +5,7 @@ import { tensor, type Values } from '../runtime/session.ts';
 /** Room for so many tokens at first; it doubles when it is full. */
 const FIRST = 256;
 
-/** Keys and values of the tokens that a generation has seen. Graphs write new ones in place. */
+/** Keys and values of the tokens that a generation has seen. */
 export class KeyCache {
   readonly #names: readonly CacheNames[];
   readonly #config: DecoderConfig;
@@ -34,14 +34,23 @@ export class KeyCache {
     });
   }
 
-  /** As inputs and as outputs of a run: the same memory. */
-  tensors(): { inputs: Values; outputs: Values } {
+  /** As inputs of a run. */
+  inputs(): Values {
     const { keyHeads, headSize } = this.#config;
     const shape = [1, keyHeads, this.#capacity, headSize];
-    const all = this.#tensors.map((values) => tensor(values, shape));
-    return {
-      inputs: Object.fromEntries(all.map((one, i) => [this.#names[i]!.past, one])),
-      outputs: Object.fromEntries(all.map((one, i) => [this.#names[i]!.present, one])),
-    };
+    return Object.fromEntries(this.#tensors.map((values, i) => [this.#names[i]!.past, tensor(values, shape)]));
+  }
+
+  /** Puts in what a run gave for new tokens, the first of them at the place `from`. */
+  add(outputs: Values, from: number): void {
+    const { keyHeads, headSize } = this.#config;
+    this.#names.forEach(({ added }, i) => {
+      const rows = outputs[added]!.data as Float32Array;
+      const size = rows.length / keyHeads;
+      for (let head = 0; head < keyHeads; head++) {
+        const place = (head * this.#capacity + from) * headSize;
+        this.#tensors[i]!.set(rows.subarray(head * size, (head + 1) * size), place);
+      }
+    });
   }
 }

@@ -22,8 +22,6 @@ export type Values = Readonly<Record<string, RuntimeTensor>>;
 /** A graph that is ready to run. A run blocks the thread that calls it: see `process/`. */
 export interface Session {
   run(inputs: Values): Promise<Values>;
-  /** Writes outputs into tensors that are there; where one is an input too, it is changed in place. Null: a new one. */
-  runInto(inputs: Values, outputs: Readonly<Record<string, RuntimeTensor | null>>): Promise<Values>;
   release(): Promise<void>;
 }
 
@@ -40,7 +38,6 @@ export async function openSession(model: GraphModel, options: SessionOptions = {
   });
   return {
     run: (inputs) => session.run(inputs),
-    runInto: (inputs, outputs) => session.run(inputs, outputs),
     release: () => session.release(),
   };
 }

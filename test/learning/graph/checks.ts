@@ -112,7 +112,7 @@ const weights = tinyWeights(TINY_DECODER);
 const base = baseInMemory('tiny', weights, TINY_DECODER, '4bit');
 
 /** A matrix in 4-bit blocks, [32, 64] in blocks of 32. */
-export const quantized = (graph: Graph): Blocks4Tensors => blocks(graph, base, MODULE)!;
+export const quantized = (graph: Graph): Blocks4Tensors => blocks(graph, base, [MODULE])!;
 
 /** Its elements in double precision: scale · code + minimum. */
 export function explicitMatrix(): Float64Array {

@@ -28,19 +28,19 @@ describe('the graph of a served decoder', () => {
         for (const size of [1, 7, 1, 30, 2, 1, 1, text.length - 43]) {
           const total = seen + size;
           cache.reserve(total);
-          const { inputs, outputs } = cache.tensors();
-          const { logits } = await session.runInto(
-            {
-              tokens: indices(text.slice(seen, total), [1, size]),
-              last: tensor(Int32Array.of(total - 1), [1]),
-              total: tensor(Int32Array.of(total), []),
-              ...inputs,
-              ...(own?.layout === undefined ? {} : stackUpdates([own], own.layout)),
-            },
-            { logits: null, ...outputs },
-          );
+          const outputs = await session.run({
+            tokens: indices(text.slice(seen, total), [1, size]),
+            last: tensor(Int32Array.of(total - 1), [1]),
+            total: tensor(Int32Array.of(total), []),
+            from: indices([seen], [1]),
+            to: indices([total], [1]),
+            ...cache.inputs(),
+            ...(own?.layout === undefined ? {} : stackUpdates([own], own.layout)),
+          });
+          cache.add(outputs, seen);
+          const logits = outputs['logits']!.data as Float32Array;
           seen = total;
-          const worst = Math.max(...(logits!.data as Float32Array).map((x, i) => Math.abs(x - rows[seen - 1]![i]!)));
+          const worst = Math.max(...logits.map((x, i) => Math.abs(x - rows[seen - 1]![i]!)));
           const largest = Math.max(...rows[seen - 1]!.map(Math.abs));
           ok(worst <= 2e-5 * largest, `after ${seen} tokens: ${worst} of ${largest}`);
         }
@@ -56,8 +56,8 @@ describe('keys and values that are kept', () => {
   it('stay with their head and token when room is made for more, up to what the model takes', () => {
     const config = { ...TINY_DECODER, positions: 1000 };
     const { keyHeads, headSize } = config;
-    const cache = new KeyCache(config, [{ past: 'keys', present: 'grown' }]);
-    const values = () => cache.tensors().inputs['keys']!;
+    const cache = new KeyCache(config, [{ past: 'keys', added: 'grown' }]);
+    const values = () => cache.inputs()['keys']!;
     cache.reserve(1);
     const capacity = values().dims[2]!;
     const before = values().data as Float32Array;

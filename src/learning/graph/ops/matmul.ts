@@ -74,7 +74,7 @@ export interface Blocks4Tensors {
   /** [rows, blocks, 1] */
   readonly columnScales: Tensor;
   readonly columnMinima: Tensor;
-  /** minimum + 8 · scale, [blocks, rows]: what the runtime's kernel, whose codes are about 8, leaves out. */
+  /** minimum + 8 · scale, [rows, blocks]: what the runtime's kernel, whose codes are about 8, leaves out. */
   readonly corrections: Tensor;
 }
 
@@ -104,7 +104,7 @@ export function quantizedMatmul(graph: Graph, x: Tensor, w: Blocks4Tensors, accu
   const sums = graph.node('ReduceSum', [inBlocks, graph.integers([outer.length + 1])], [...outer, blocks], {
     attributes: { keepdims: 0 },
   });
-  const y = graph.node('Add', [near, graph.node('MatMul', [sums, w.corrections], shape)], shape);
+  const y = graph.node('Add', [near, product(graph, sums, w.corrections, { b: true })], shape);
   graph.record([y], ([dy]) => graph.accumulate(x, product(graph, dy!, unpacked(graph, w), {})));
   return y;
 }
