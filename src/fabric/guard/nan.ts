@@ -95,7 +95,11 @@ export class FloatTracker {
     else if (opcode === 0x44) this.#stack.push(isNan64(code, at) ? undefined : NUMBER);
     else if (within(opcode, 0x8d, 0x97) || opcode === 0xb6) this.#compute('f32', 0, 1 - delta, at, depth);
     else if (within(opcode, 0x9b, 0xa5) || opcode === 0xbb) this.#compute('f64', 0, 1 - delta, at, depth);
-    else if (within(opcode, 0x8b, 0x9a) || opcode === 0xa6) this.#pass(1 - delta);
+    else if (opcode === 0x98 || opcode === 0xa6) {
+      // copysign: a NaN's sign becomes a number's, which arithmetic can tell.
+      this.#look(this.#stack.pop(), BITS);
+      this.#pass(1);
+    } else if (within(opcode, 0x8b, 0x9a)) this.#pass(1);
     else if (within(opcode, 0xb2, 0xba)) this.#replace(0, 1, NUMBER);
     else if (within(opcode, 0x5b, 0x66) || within(opcode, 0xa8, 0xb1) || (opcode === OPCODE.misc && sub < 8)) {
       this.#replace(0, 1 - delta, undefined);

@@ -217,6 +217,15 @@ describe('fabric/guard NaN', () => {
     assert.equal(bitsOf(same)(0x7ff800003f800000n), 0xffffffffffffffffn);
   });
 
+  it('makes canonical what gives a number its sign', () => {
+    const F64_SQRT = 0x9f;
+    const root = new Code().f64(4).raw([...computed().finish(), F64_COPYSIGN, F64_SQRT, FROM_F64]);
+    // The root of 4, where that of -4 would be a NaN.
+    assert.equal(bitsOf(root)(0n), 0x4000000000000000n);
+    const narrow = code(0x43, 0, 0, 0x80, 0x40, 0x43, 0, 0, 0, 0, 0x43, 0, 0, 0, 0, 0x95, 0x98, 0x91, 0xbb, FROM_F64);
+    assert.equal(bitsOf(narrow)(0n), 0x4000000000000000n);
+  });
+
   it('puts nothing in where nobody can tell, and one test for a chain', () => {
     const chain = code(...input, ...input, F64_ADD, ...input, 0xa2, 0x22, 1, 0x20, 1, F64_ADD);
     assert.equal(canonicalsIn(code(...chain.finish(), FROM_F64)), 1);
