@@ -1,5 +1,5 @@
 import { DataType, type GraphModel } from '../onnx/types.ts';
-import { CONTRIB, Graph, type Tensor } from '../graph/graph.ts';
+import { CONTRIB, float, Graph, type Tensor } from '../graph/graph.ts';
 import { add, multiply, silu } from '../graph/ops/arithmetic.ts';
 import { matmul } from '../graph/ops/matmul.ts';
 import { rmsNorm } from '../graph/ops/normalization.ts';
@@ -44,6 +44,16 @@ export function servingDecoder(
   const to = graph.input('to', DataType.INT64, [1]);
   const updates = layout === undefined ? new Map() : updateInputs(graph, config, layout, 1);
   const norm = (x: Tensor, name: string): Tensor => rmsNorm(graph, x, weight(graph, base, name), epsilon);
+  const addAndNorm = (x: Tensor, y: Tensor, name: string): readonly [sum: Tensor, normal: Tensor] => {
+    const { shape } = x;
+    const [normal, , , sum] = graph.nodes(
+      'SkipSimplifiedLayerNormalization',
+      [x, y, weight(graph, base, name)],
+      [{ shape }, { shape: [] }, { shape: [] }, { shape }],
+      { domain: CONTRIB, attributes: { epsilon: float(epsilon) } },
+    );
+    return [sum!, normal!];
+  };
   const dense = (x: Tensor, module: string): Tensor => linear(graph, base, x, module, updates, options);
   const tables = rotaryTables(config, positions);
   const table = (name: 'cosines' | 'sines'): Tensor =>
@@ -75,24 +85,24 @@ export function servingDecoder(
   };
 
   let x = gather(graph, weight(graph, base, 'model.embed_tokens.weight'), tokens);
+  let h = norm(x, 'model.layers.0.input_layernorm.weight');
   for (let layer = 0; layer < layers; layer++) {
     const name = `model.layers.${layer}`;
-    const h = norm(x, `${name}.input_layernorm.weight`);
     const parts = ['q_proj', 'k_proj', 'v_proj'].map((part) => `${name}.self_attn.${part}`);
     // The runtime takes them side by side, too.
     const queries = parts.some((part) => updates.has(part))
       ? linears(graph, base, h, parts, updates, options)
       : [stackedLinear(graph, base, h, parts, options), undefined, undefined];
-    x = add(graph, x, dense(attend(layer, queries), `${name}.self_attn.o_proj`));
-    const g = norm(x, `${name}.post_attention_layernorm.weight`);
+    const context = dense(attend(layer, queries), `${name}.self_attn.o_proj`);
+    [x, h] = addAndNorm(x, context, `${name}.post_attention_layernorm.weight`);
     const both = ['gate_proj', 'up_proj'].map((part) => `${name}.mlp.${part}`);
-    const [gate, up] = linears(graph, base, g, both, updates, options);
-    x = add(graph, x, dense(multiply(graph, silu(graph, gate!), up!), `${name}.mlp.down_proj`));
+    const [gate, up] = linears(graph, base, h, both, updates, options);
+    const inner = dense(multiply(graph, silu(graph, gate!), up!), `${name}.mlp.down_proj`);
+    const next = layer + 1 < layers ? `model.layers.${layer + 1}.input_layernorm.weight` : 'model.norm.weight';
+    [x, h] = addAndNorm(x, inner, next);
   }
-  const end = graph.node('Gather', [x, graph.integers([-1])], [1, 1, hidden], {
-    attributes: { axis: 1 },
-  });
-  graph.output('logits', logits(graph, base, norm(end, 'model.norm.weight'), options));
+  const end = graph.node('Gather', [h, graph.integers([-1])], [1, 1, hidden], { attributes: { axis: 1 } });
+  graph.output('logits', logits(graph, base, end, options));
   return { model: graph.toModel(), caches };
 }
 
