@@ -7,7 +7,7 @@ import { stackUpdates } from './served-adapter.ts';
 import type { Job, Turns } from './turns.ts';
 
 export interface BatchOptions {
-  /** How long a text waits for others, in milliseconds. */
+  /** How long a text waits for others, in milliseconds, where the last one had company; one that comes alone is run at once. */
   readonly windowMs: number;
   /** Texts of one batch at most. */
   readonly batchTexts: number;
@@ -38,6 +38,8 @@ export class EncoderQueue implements Job {
   #waiting: Row[] = [];
   #planned: Row[][] = [];
   #timer: NodeJS.Timeout | undefined;
+  /** Was there one text only when texts were last looked at? */
+  #alone = true;
 
   constructor(models: Models, turns: Turns, options: BatchOptions) {
     this.#models = models;
@@ -53,7 +55,8 @@ export class EncoderQueue implements Job {
     if (known !== undefined) return Promise.resolve(known);
     return new Promise((resolve, reject) => {
       this.#waiting.push({ model, tokens, name, signal, resolve, reject });
-      if (this.#options.windowMs === 0 || this.#waiting.length >= this.#options.batchTexts) this.#due();
+      const { windowMs, batchTexts } = this.#options;
+      if (windowMs === 0 || this.#alone || this.#waiting.length >= batchTexts) this.#due();
       else this.#timer ??= setTimeout(() => this.#due(), this.#options.windowMs);
     });
   }
@@ -67,6 +70,7 @@ export class EncoderQueue implements Job {
   /** Runs a batch. What comes in meanwhile is planned after what is planned: nobody is overtaken for ever. */
   async step(): Promise<boolean> {
     if (this.#planned.length === 0) {
+      this.#alone = this.#waiting.length <= 1;
       this.#planned = plan(this.#waiting, this.#options);
       this.#waiting = [];
     }
