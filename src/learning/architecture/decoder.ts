@@ -7,7 +7,7 @@ import { gather, reshape, transpose } from '../graph/ops/shape.ts';
 import { softmax } from '../graph/ops/softmax.ts';
 import { weight, type BaseModel } from './base.ts';
 import type { DecoderConfig } from './config.ts';
-import { linear, linears, type Updates } from './linear.ts';
+import { linear, type Updates } from './linear.ts';
 import { rotary } from './rotary.ts';
 
 /** What is added to the attention of what must not be seen. */
@@ -30,10 +30,6 @@ export function decode(graph: Graph, base: BaseModel, inputs: DecoderInputs, upd
   const repeats = heads / keyHeads;
   const norm = (x: Tensor, name: string): Tensor => rmsNorm(graph, x, weight(graph, base, name), epsilon);
   const dense = (x: Tensor, module: string): Tensor => linear(graph, base, x, module, updates);
-  const several = (x: Tensor, of: string, parts: readonly string[]): Tensor[] => {
-    const modules = parts.map((part) => `${of}.${part}`);
-    return linears(graph, base, x, modules, updates);
-  };
   const apart = (x: Tensor, count: number): Tensor =>
     transpose(graph, reshape(graph, x, [batch, length, count, headSize]), [0, 2, 1, 3]);
   const turn = rotary(graph, config, inputs.positions);
@@ -45,10 +41,9 @@ export function decode(graph: Graph, base: BaseModel, inputs: DecoderInputs, upd
     const h = norm(x, `${name}.input_layernorm.weight`);
     // Queries that share keys are rows of one matrix: no key is copied.
     const grouped = (y: Tensor): Tensor => reshape(graph, y, [batch, keyHeads, repeats * length, headSize]);
-    const [q, k, v] = several(h, `${name}.self_attn`, ['q_proj', 'k_proj', 'v_proj']);
-    const query = grouped(turn(apart(q!, heads)));
-    const key = turn(apart(k!, keyHeads));
-    const value = apart(v!, keyHeads);
+    const query = grouped(turn(apart(dense(h, `${name}.self_attn.q_proj`), heads)));
+    const key = turn(apart(dense(h, `${name}.self_attn.k_proj`), keyHeads));
+    const value = apart(dense(h, `${name}.self_attn.v_proj`), keyHeads);
     const products = scale(graph, matmul(graph, query, key, { b: true }), 1 / Math.sqrt(headSize));
     const scores = reshape(graph, products, [batch, keyHeads, repeats, length, length]);
     const shares = reshape(graph, softmax(graph, add(graph, scores, unseen)), products.shape);
@@ -56,8 +51,8 @@ export function decode(graph: Graph, base: BaseModel, inputs: DecoderInputs, upd
     const together = reshape(graph, transpose(graph, context, [0, 2, 1, 3]), [batch, length, heads * headSize]);
     x = add(graph, x, dense(together, `${name}.self_attn.o_proj`));
     const g = norm(x, `${name}.post_attention_layernorm.weight`);
-    const [gate, up] = several(g, `${name}.mlp`, ['gate_proj', 'up_proj']);
-    x = add(graph, x, dense(multiply(graph, silu(graph, gate!), up!), `${name}.mlp.down_proj`));
+    const gate = silu(graph, dense(g, `${name}.mlp.gate_proj`));
+    x = add(graph, x, dense(multiply(graph, gate, dense(g, `${name}.mlp.up_proj`)), `${name}.mlp.down_proj`));
   }
   return norm(x, 'model.norm.weight');
 }
