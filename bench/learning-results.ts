@@ -68,7 +68,7 @@ async function accuracyOf(
 }
 
 /** LoRA in every layer against a head alone: the same mails, steps and lengths. */
-export async function loraAgainstHead(
+async function loraAgainstHead(
   base: BaseLocation,
   mails: TuningMails,
   seed: string,
