@@ -34,7 +34,7 @@ export async function measureColdStart(
   };
   const rounds = full ? 40 : 20;
   const modules = Array.from({ length: AGENTS * 4 }, (_, number) => smallAgent(number));
-  let worst = 0;
+  const worst = { inside: 0, pool: 0 };
   for (const engine of ['v8', 'wasmtime'] as const) {
     const { fabric, agents } = fabricOf(modules, { poolSize: 2, wasmtime: library, engine });
     const own = { agents: agents.slice(-AGENTS), modules: modules.slice(-AGENTS) };
@@ -50,7 +50,8 @@ export async function measureColdStart(
       figures[`cold start, ${engine}, a module that nobody has compiled, through the pool, ms`] = percentiles(first);
       log(`cold start, ${engine}: cached p99 ${quantile(inside, 0.99).toFixed(2)} ms in a sandbox`);
       log(`cold start, ${engine}: cached p99 ${quantile(cached, 0.99).toFixed(2)} ms through the pool`);
-      worst = Math.max(worst, quantile(inside, 0.99));
+      worst.inside = Math.max(worst.inside, quantile(inside, 0.99));
+      worst.pool = Math.max(worst.pool, quantile(cached, 0.99));
     } finally {
       fabric.close();
     }
@@ -58,8 +59,14 @@ export async function measureColdStart(
   const echoes = await echoTimes(agentsOf(modules)[0]!, WARMUPS * AGENTS, rounds * AGENTS);
   figures['cold start, a message to a process that sends it back, ms'] = percentiles(echoes);
   log(`cold start, the limit: a message to a process and back, p99 ${quantile(echoes, 0.99).toFixed(2)} ms`);
-  const what = 'cold start of a cached module in a sandbox, p99, the later of both engines';
-  return { figures, criteria: [criterion(what, worst, '<=', 1, 'ms')] };
+  const what = 'cold start of a cached module, p99, the later of both engines';
+  return {
+    figures,
+    criteria: [
+      criterion(`${what}, in a sandbox`, worst.inside, '<=', 1, 'ms'),
+      criterion(`${what}, through the pool`, worst.pool, '<=', 1, 'ms'),
+    ],
+  };
 }
 
 async function timesOf(fabric: Fabric, agents: readonly AgentRef[]): Promise<number[]> {

@@ -43,16 +43,17 @@ export function* layOut(weights: Weights, config: ModelConfig, precision: Precis
   const packed = precision === '4bit' ? new Set(linearModules(config)) : new Set<string>();
   const left = new Set(weights.names);
   for (const first of weights.names) {
+    if (!left.has(first)) continue;
     const group = beside(first).filter((name) => left.delete(name));
     const modules = group.map((name) => name.replace(/\.weight$/, ''));
-    if (packed.has(modules[0] ?? '')) {
+    if (packed.has(modules[0]!)) {
       const blocks = group.map((name) => {
         const [rows, columns] = weights.shape(name) as [number, number];
         return weights.blocks4(name) ?? quantizeBlocks4(weights.f32(name), rows, columns, BLOCK);
       });
       const parts = modules.map((module, i) => blocksOf(module, blocks[i]!));
       yield* parts[0]!.map((_, part) => parts.map((tensors) => tensors[part]!));
-    } else if (group.length > 0) {
+    } else {
       yield group.map((name) => ({
         ...{ name, type: DataType.FLOAT, shape: weights.shape(name) },
         data: bytesOf(weights.f32(name)),
@@ -177,19 +178,24 @@ export function createIdentity(): {
 }
 
 /** A tensor of the base as a constant of a graph. @throws RangeError where the base has none of this name */
-export function weight(graph: Graph, base: BaseModel, name: string): Tensor {
-  const stored = base.tensors.get(name);
-  if (stored === undefined) throw new RangeError(`the base model ${base.name} has no tensor ${name}`);
-  return graph.initializer(name, stored.type, stored.shape, stored.data);
+export const weight = (graph: Graph, base: BaseModel, name: string): Tensor => stacked(graph, base, [name]);
+
+/** Tensors of one group as one constant: the rows of each below those of the one before. See {@link layOut}. */
+export function stacked(graph: Graph, base: BaseModel, names: readonly string[]): Tensor {
+  const { type, shape, data } = together(base, names);
+  return graph.initializer(names.join('+'), type, shape, data);
 }
 
-/** Tensors of one group as one: the rows of each below those of the one before. See {@link layOut}. */
-export function stacked(graph: Graph, base: BaseModel, names: readonly string[]): Tensor {
-  if (names.length === 1) return weight(graph, base, names[0]!);
-  const parts = names.map((name) => base.tensors.get(name)!);
-  const { type, shape } = parts[0]!;
-  const rows = parts.reduce((sum, part) => sum + part.shape[0]!, 0);
-  return graph.initializer(names.join('+'), type, [rows, ...shape.slice(1)], joined(parts.map(({ data }) => data)));
+function together(base: BaseModel, names: readonly string[]): StoredTensor {
+  const parts = names.map((name) => {
+    const stored = base.tensors.get(name);
+    if (stored === undefined) throw new RangeError(`the base model ${base.name} has no tensor ${name}`);
+    return stored;
+  });
+  const [first] = parts as [StoredTensor];
+  if (parts.length === 1) return first;
+  const rows = parts.reduce((sum, { shape }) => sum + shape[0]!, 0);
+  return { type: first.type, shape: [rows, ...first.shape.slice(1)], data: joined(parts.map(({ data }) => data)) };
 }
 
 function joined(parts: readonly (Uint8Array | ExternalData)[]): Uint8Array | ExternalData {
@@ -203,21 +209,19 @@ function joined(parts: readonly (Uint8Array | ExternalData)[]): Uint8Array | Ext
 /** The matrices of linear layers of one group in blocks, as one; undefined where they lie in single precision. */
 export function blocks(graph: Graph, base: BaseModel, modules: readonly string[]): Blocks4Tensors | undefined {
   if (!base.tensors.has(`${modules[0]}.codes`)) return undefined;
-  const all = (part: string): Tensor =>
-    stacked(
-      graph,
-      base,
-      modules.map((module) => `${module}.${part}`),
-    );
-  const [packed, scales, columnMinima] = [all('codes'), all('scales'), all('minima')];
+  const named = (part: string): string[] => modules.map((module) => `${module}.${part}`);
+  const constant = (part: string): Tensor => stacked(graph, base, named(part));
+  const packed = constant('codes');
   const [rows, count, half] = packed.shape as [number, number, number];
-  const again = (name: string, type: DataType, shape: readonly number[], of: Tensor): Tensor =>
-    graph.initializer(`${of.name}/${name}`, type, shape, graph.dataOf(of));
+  const again = (part: string, type: DataType, shape: readonly number[], as: string): Tensor =>
+    graph.initializer(`${named(part).join('+')}/${as}`, type, shape, together(base, named(part)).data);
   return {
-    ...{ rows, columns: count * half * 2, blockSize: half * 2, packed, scales, columnMinima },
-    codes: again('uint4', DataType.UINT4, [rows, count, half * 2], packed),
-    columnScales: again('column', scales.type, [rows, count, 1], scales),
-    corrections: all('corrections'),
+    ...{ rows, columns: count * half * 2, blockSize: half * 2, packed },
+    codes: again('codes', DataType.UINT4, [rows, count, half * 2], 'uint4'),
+    scales: constant('scales'),
+    columnScales: again('scales', DataType.FLOAT, [rows, count, 1], 'column'),
+    columnMinima: constant('minima'),
+    corrections: constant('corrections'),
   };
 }
 

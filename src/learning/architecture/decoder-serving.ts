@@ -70,10 +70,7 @@ export function servingDecoder(
       'GroupQueryAttention',
       [query, key, value, ...pasts, last, total, ...angles],
       [{ shape: [1, 'length', heads * headSize] }, present, present],
-      {
-        domain: CONTRIB,
-        attributes: { num_heads: heads, kv_num_heads: keyHeads, do_rotary: 1 },
-      },
+      { domain: CONTRIB, attributes: { num_heads: heads, kv_num_heads: keyHeads, do_rotary: 1 } },
     );
     grown.forEach((present, i) => {
       const added = graph.node('Slice', [present, from, to, graph.integers([2])], [1, keyHeads, 'length', headSize]);

@@ -77,13 +77,6 @@ export class Graph {
     return tensor;
   }
 
-  /** The bytes of a constant, or where they lie. */
-  dataOf({ name }: Tensor): Uint8Array | ExternalData {
-    const found = this.#initializers.find((initializer) => initializer.name === name);
-    if (found === undefined) throw new RangeError(`${name} is no constant`);
-    return found.data;
-  }
-
   /** A floating-point constant of the graph's precision. */
   floats(values: ArrayLike<number>, shape: readonly number[] = [values.length]): Tensor {
     const array = this.float === DataType.FLOAT ? Float32Array.from(values) : Float64Array.from(values);

@@ -57,7 +57,7 @@ export class EncoderQueue implements Job {
       this.#waiting.push({ model, tokens, name, signal, resolve, reject });
       const { windowMs, batchTexts } = this.#options;
       if (windowMs === 0 || this.#alone || this.#waiting.length >= batchTexts) this.#due();
-      else this.#timer ??= setTimeout(() => this.#due(), this.#options.windowMs);
+      else this.#timer ??= setTimeout(() => this.#due(), windowMs);
     });
   }
 

@@ -119,10 +119,7 @@ export class Generation implements Job {
     const finish = this.#stops.found ? 'stop' : end;
     this.#emit(this.#stops.end());
     this.#close();
-    const usage = {
-      promptTokens: this.#prompt.length,
-      completionTokens: this.#drawn,
-    };
+    const usage = { promptTokens: this.#prompt.length, completionTokens: this.#drawn };
     this.#resolve({ text: this.#text, finish, usage });
   }
 

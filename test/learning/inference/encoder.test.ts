@@ -138,8 +138,22 @@ describe('texts through a served encoder', () => {
     await engine.close();
   });
 
+  it('are run at once where one comes alone, and wait for others after it had company', async () => {
+    const engine = tinyEngine([], { windowMs: 600_000, batchTexts: 2 });
+    equal((await engine.embed({ model, texts: ['alone'] })).vectors.length, 1);
+    equal((await engine.embed({ model, texts: ['one', 'another'] })).vectors.length, 2);
+    let answered = false;
+    const waiting = engine.embed({ model, texts: ['waits'] }).finally(() => (answered = true));
+    for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+    equal(answered, false);
+    await Promise.all([waiting, engine.embed({ model, texts: ['fills the batch'] })]);
+    await engine.close();
+  });
+
   it('wait for each other within a window, and those that are cancelled are left out', async () => {
     const engine = tinyEngine([], { windowMs: 5 });
+    // From here on the queue has seen company.
+    await engine.embed({ model, texts: TEXTS });
     const cancel = new AbortController();
     const cancelled = rejects(engine.embed({ model, texts: TEXTS, signal: cancel.signal }), {
       code: 'CHIMERA_CANCELLED',
