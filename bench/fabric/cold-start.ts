@@ -12,8 +12,8 @@ import type { ColdStarts } from './cold-start-child.ts';
 
 /** Agents that take turns, so that none runs twice in a row. */
 const AGENTS = 64;
-/** Turns of each before one counts: the platform's own code is compiled by then, too. */
-const WARMUPS = 20;
+/** Turns of each before one counts: as in a service that runs, the code on both sides of the pipe is compiled by then. */
+const WARMUPS = 100;
 const [ITEM] = items(1);
 const CHILD = fileURLToPath(new URL('./cold-start-child.ts', import.meta.url));
 const ECHO = fileURLToPath(new URL('./echo-child.ts', import.meta.url));

@@ -26,6 +26,8 @@ export const LIMIT_CEILINGS: ExecutionLimits = {
   depth: 4096,
 };
 
+const LIMIT_NAMES = Object.keys(LIMIT_CEILINGS) as (keyof ExecutionLimits)[];
+
 /**
  * The limits in force: the strictest of ceilings, defaults or task type, and manifest. Throws `CHIMERA_INVALID_INPUT`
  * with every limit that is not a positive integer.
@@ -33,12 +35,17 @@ export const LIMIT_CEILINGS: ExecutionLimits = {
 export function effectiveLimits(...sources: readonly Partial<ExecutionLimits>[]): ExecutionLimits {
   const limits = { ...LIMIT_CEILINGS };
   const problems: Problem[] = [];
-  for (const name of Object.keys(limits) as (keyof ExecutionLimits)[]) {
-    const given = sources.map((source) => source[name]).filter((value) => value !== undefined);
-    if (given.some((value) => !Number.isSafeInteger(value) || value < 1)) {
-      problems.push({ path: `/${name}`, message: 'must be a positive integer' });
+  for (const name of LIMIT_NAMES) {
+    let limit: number | undefined;
+    let bad = false;
+    for (const source of sources) {
+      const value = source[name];
+      if (value === undefined) continue;
+      bad ||= !Number.isSafeInteger(value) || value < 1;
+      limit = Math.min(limit ?? value, value);
     }
-    limits[name] = Math.min(limits[name], ...(given.length > 0 ? given : [DEFAULT_LIMITS[name]]));
+    if (bad) problems.push({ path: `/${name}`, message: 'must be a positive integer' });
+    limits[name] = Math.min(limits[name], limit ?? DEFAULT_LIMITS[name]);
   }
   if (problems.length > 0) throw invalidInput('limits', problems);
   return limits;

@@ -14,9 +14,12 @@ export type Column =
 /** Objects in objects that become columns; what lies deeper goes as it is. */
 const MOST_LEVELS = 4;
 const MOST_NAMES = 64;
+/** A list of fewer costs more as columns, in bytes and in garbage, than it saves. */
+const FEW = 4;
 
 /** A list of what `structuredClone` can clone, packed. {@link unpackList} gives what that would. */
 export function packList(values: readonly unknown[], levels = MOST_LEVELS): Column {
+  if (values.length < FEW) return { kind: 'plain', values };
   const [first] = values;
   switch (typeof first) {
     case 'number':

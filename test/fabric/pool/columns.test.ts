@@ -49,10 +49,22 @@ describe('lists in columns', () => {
       ['x', 'x', 'x'],
       [{ a: { b: { c: { d: { e: { f: 1 } } } } } }],
     ]) {
-      assert.deepStrictEqual(sent(list), structuredClone(list));
+      // A few go as they are, many as columns.
+      const many = Array.from({ length: 4 }, () => list).flat();
+      for (const each of [list, many]) assert.deepStrictEqual(sent(each), structuredClone(each));
     }
-    const [first, second] = sent([[], []]);
+    const [first, second] = sent([[], [], [], []]);
     assert.notEqual(first, second);
+  });
+
+  it('are never larger than the list itself', () => {
+    const row = (i: number): unknown => ({ key: `k${i}`, seed: 1n, record: { output: { label: 'spam' }, fuel: i } });
+    for (const length of [1, 2, 3, 64]) {
+      const list = Array.from({ length }, (_, i) => row(i));
+      const spent = serialize(packList(list)).length - serialize(list).length;
+      // The name of the kind, and no more.
+      assert.ok(spent < 32, `${length}: ${spent} bytes more`);
+    }
   });
 
   it('are refused where nothing packed them', () => {
