@@ -20,7 +20,7 @@ export type MergeCalls = { readonly ties: { readonly input: TiesJob; readonly ou
 
 /** `tiesMerge` in a process of its own. Throws as it does, and `CHIMERA_MODEL_CRASHED`. */
 export async function tiesMergeFiles(job: TiesJob): Promise<MergedFile> {
-  const child = new CallProcess<MergeCalls>(ENTRY);
+  const child = new CallProcess<MergeCalls>(ENTRY, {});
   try {
     return await child.call('ties', job);
   } finally {

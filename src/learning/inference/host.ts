@@ -1,8 +1,11 @@
+import { fileURLToPath } from 'node:url';
 import { ChimeraError } from '../../contracts/errors.ts';
 import type { BaseLocation } from '../bases.ts';
-import { ModelProcess } from './model-process.ts';
-import type { EngineSettings, InferenceCalls } from './protocol.ts';
-import type { InferenceService } from './types.ts';
+import { CallProcess } from '../process/calls.ts';
+import type { EngineSettings, InferenceCalls, Lookups } from './protocol.ts';
+import type { GenerationRequest, InferenceService } from './types.ts';
+
+const ENTRY = fileURLToPath(new URL('./child.ts', import.meta.url));
 
 const MEGABYTE = 1_048_576;
 
@@ -35,23 +38,30 @@ export interface RunningInference extends InferenceService {
  */
 export function startInference(options: InferenceOptions): RunningInference {
   const { locate, loadAdapter, mostWaiting = MOST_WAITING, ...settings } = options;
-  const find = { base: locate, adapter: loadAdapter };
-  let current: ModelProcess | undefined;
+  const lookups = { base: locate, adapter: loadAdapter };
+  let current: CallProcess<InferenceCalls, Lookups> | undefined;
   let waiting = 0;
   let closed = false;
 
-  const call = async <N extends keyof InferenceCalls>(
+  const start = (): CallProcess<InferenceCalls, Lookups> => {
+    const started = new CallProcess<InferenceCalls, Lookups>(ENTRY, lookups);
+    // Where that fails, so do the calls that come behind it.
+    started.call('open', { ...DEFAULTS, ...settings }).catch(() => {});
+    return started;
+  };
+
+  const call = async <N extends 'embed' | 'classify' | 'generate'>(
     name: N,
-    request: InferenceCalls[N]['request'],
+    given: Parameters<InferenceService[N]>[0],
     texts: number,
-  ): Promise<InferenceCalls[N]['answer']> => {
-    if (closed || request.signal?.aborted === true)
-      throw new ChimeraError('CHIMERA_CANCELLED', { what: 'the request' });
+  ): Promise<InferenceCalls[N]['output']> => {
+    const { signal, onText, ...request } = given as GenerationRequest;
+    if (closed || signal?.aborted === true) throw new ChimeraError('CHIMERA_CANCELLED', { what: 'the request' });
     if (waiting > 0 && waiting + texts > mostWaiting) throw new ChimeraError('CHIMERA_RATE_LIMITED');
-    if (current === undefined || current.ended) current = new ModelProcess({ ...DEFAULTS, ...settings }, find);
+    if (current === undefined || current.ended) current = start();
     waiting += texts;
     try {
-      return await current.call(name, request);
+      return await current.call(name, request, { signal, onEvent: onText as (event: unknown) => void });
     } finally {
       waiting -= texts;
     }

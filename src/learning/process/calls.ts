@@ -1,48 +1,29 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { ChimeraError, isChimeraError, type ErrorCode, type ErrorDetails } from '../../contracts/errors.ts';
+import { ChimeraError } from '../../contracts/errors.ts';
+import { Channel, type CallOptions, type Calls, type Handlers, type Message } from './channel.ts';
 
 /*
  * Calls into a process of one's own. A run of a graph blocks its thread for as long as it takes, and a killed process is the only
  * cancellation that always works: so models run where nobody waits for a heartbeat.
  */
 
-/** The calls that a process answers, by name. */
-export type Calls = Readonly<Record<string, { readonly input: unknown; readonly output: unknown }>>;
+/** No calls. */
+export type None = Readonly<Record<never, never>>;
 
-interface Request {
-  readonly id: number;
-  readonly name: string;
-  readonly input: unknown;
-}
-
-type Answer =
-  | { readonly id: number; readonly output: unknown }
-  | {
-      readonly id: number;
-      readonly error: { readonly code: ErrorCode; readonly message: string; readonly details: ErrorDetails };
-    };
-
-/** Answers calls one after another until the parent is gone. For the program of a child process. */
-export function answerCalls<C extends Calls>(handlers: {
-  readonly [N in keyof C]: (input: C[N]['input']) => Promise<C[N]['output']>;
-}): void {
-  let last: Promise<unknown> = Promise.resolve();
+/**
+ * Answers calls until the parent is gone. For the program of a child process.
+ * @param together several calls are answered at a time; otherwise one after another
+ * @returns what calls the parent
+ */
+export function answerCalls<C extends Calls, Asked extends Calls = None>(
+  handlers: Handlers<C>,
+  { together = false } = {},
+): Channel<C, Asked>['call'] {
+  // Whoever listens no longer is gone, and so is this process soon.
+  const channel = new Channel<C, Asked>((message) => void process.send!(message, () => {}), handlers, !together);
   process.on('disconnect', () => process.exit(0));
-  process.on('message', ({ id, name, input }: Request) => {
-    last = last.then(async () => {
-      try {
-        process.send!({ id, output: await handlers[name as keyof C](input) } satisfies Answer);
-      } catch (error) {
-        process.send!({ id, error: plain(error) } satisfies Answer);
-      }
-    });
-  });
-}
-
-function plain(error: unknown): Extract<Answer, { error: unknown }>['error'] {
-  if (isChimeraError(error)) return { code: error.code, message: error.message, details: error.details };
-  const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return { code: 'CHIMERA_MODEL_CRASHED', message: why, details: { why } };
+  process.on('message', (message: Message) => channel.receive(message));
+  return channel.call.bind(channel) as Channel<C, Asked>['call'];
 }
 
 /** What native code reads, and nothing of ours: where libraries and drivers are found, and which cards may be used. */
@@ -54,48 +35,54 @@ function environment(): NodeJS.ProcessEnv {
   return { PATH, HOME, LD_LIBRARY_PATH, ...drivers };
 }
 
-/** A process that answers calls. */
-export class CallProcess<C extends Calls> {
+/** A process that answers calls, and may make some itself. */
+export class CallProcess<C extends Calls, Asked extends Calls = None> {
   readonly #child: ChildProcess;
-  readonly #open = new Map<number, { resolve: (output: never) => void; reject: (error: Error) => void }>();
-  #calls = 0;
+  readonly #channel: Channel<Asked, C>;
+  readonly #exit: Promise<void>;
   #end: string | undefined;
 
   /**
    * @param entry the program, which calls {@link answerCalls}
+   * @param answers what it may ask
    * @param quiet nobody reads what native libraries print
    */
-  constructor(entry: string, { quiet = false } = {}) {
+  constructor(entry: string, answers: Handlers<Asked>, { quiet = false } = {}) {
     this.#child = fork(entry, [], {
       serialization: 'advanced',
       env: environment(),
       execArgv: [],
       stdio: ['ignore', 'ignore', quiet ? 'ignore' : 'inherit', 'ipc'],
     });
-    this.#child.on('message', (answer: Answer) => {
-      const waiting = this.#open.get(answer.id);
-      this.#open.delete(answer.id);
-      if ('error' in answer) waiting?.reject(new ChimeraError(answer.error.code, answer.error.details));
-      else waiting?.resolve(answer.output as never);
-    });
+    const post = (message: Message): void =>
+      void this.#child.send(message, (error) => {
+        if (error !== null) this.#ended(error.message);
+      });
+    this.#channel = new Channel(post, answers, false);
+    this.#child.on('message', (message: Message) => this.#channel.receive(message));
     this.#child.on('error', ({ message }) => this.#ended(message));
-    this.#child.on('exit', (code, signal) => this.#ended(signal ?? `it ended with ${code}`));
+    this.#exit = new Promise((resolve) => {
+      this.#child.on('exit', (code, signal) => {
+        this.#ended(signal ?? `it ended with ${code}`);
+        resolve();
+      });
+    });
   }
 
   get pid(): number | undefined {
     return this.#child.pid;
   }
 
-  /** @throws what the handler throws; `CHIMERA_MODEL_CRASHED` where the process dies first */
-  call<N extends keyof C & string>(name: N, input: C[N]['input']): Promise<C[N]['output']> {
-    if (this.#end !== undefined) return Promise.reject(this.#died());
-    const id = this.#calls++;
-    return new Promise((resolve, reject) => {
-      this.#open.set(id, { resolve, reject });
-      this.#child.send({ id, name, input } satisfies Request, (error) => {
-        if (error !== null) this.#ended(error.message);
-      });
-    });
+  get ended(): boolean {
+    return this.#end !== undefined;
+  }
+
+  /**
+   * @throws what the handler throws; `CHIMERA_MODEL_CRASHED` where the process dies first; `CHIMERA_CANCELLED` at once when the
+   * signal is aborted
+   */
+  call<N extends keyof C & string>(name: N, input: C[N]['input'], options?: CallOptions): Promise<C[N]['output']> {
+    return this.ended ? Promise.reject(this.#died()) : this.#channel.call(name, input, options);
   }
 
   /** Ends the process at once. What is under way is lost. */
@@ -103,10 +90,20 @@ export class CallProcess<C extends Calls> {
     this.#child.kill('SIGKILL');
   }
 
+  /** Ends the process and waits until it is gone; what is under way is cancelled. */
+  async close(): Promise<void> {
+    this.#channel.end(() => new ChimeraError('CHIMERA_CANCELLED', { what: 'the request' }));
+    this.kill();
+    // One that could not be started has no exit to wait for.
+    if (this.pid !== undefined) await this.#exit;
+  }
+
   #ended(why: string): void {
-    this.#end ??= why;
-    for (const { reject } of this.#open.values()) reject(this.#died());
-    this.#open.clear();
+    if (this.ended) return;
+    this.#end = why;
+    // It may still run where its channel broke.
+    this.kill();
+    this.#channel.end(() => this.#died());
   }
 
   #died(): ChimeraError {

@@ -30,7 +30,7 @@ export async function probeProvider(
   entry: string = ENTRY,
 ): Promise<ProviderState> {
   const failed = (detail: string, action: string): ProviderState => ({ provider, available: false, detail, action });
-  const child = new CallProcess<ProbeCalls>(entry, { quiet: true });
+  const child = new CallProcess<ProbeCalls>(entry, {}, { quiet: true });
   const { promise: late, resolve } = Promise.withResolvers<ProviderState>();
   const timer = setTimeout(
     () => resolve(failed(`it did not answer within ${deadlineMs} ms`, 'Look whether its driver works.')),

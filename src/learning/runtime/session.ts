@@ -12,7 +12,7 @@ export interface SessionOptions extends Partial<DeviceRuntime> {
   readonly directory?: string;
   /**
    * Reads weights where they lie, mapped from their files, instead of packing copies of them, and plans no memory ahead. Of training
-   * SmolLM2: half of the memory, a tenth more time; of training MiniLM: two thirds, and no more time.
+   * SmolLM2: half of the memory, a tenth more time.
    */
   readonly lean?: boolean;
 }

@@ -36,7 +36,7 @@ export async function trainUntil(
 ): Promise<TrainedAdapter | { left: Look }> {
   const cancelled = (): ChimeraError => new ChimeraError('CHIMERA_CANCELLED', { what: `training ${job.spec.name}` });
   if (signal.aborted) throw cancelled();
-  const child = new CallProcess<TrainingCalls>(ENTRY);
+  const child = new CallProcess<TrainingCalls>(ENTRY, {});
   const kill = (): void => child.kill();
   signal.addEventListener('abort', kill);
   try {

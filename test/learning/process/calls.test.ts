@@ -1,17 +1,19 @@
 import assert from 'node:assert/strict';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, it } from 'mocha';
-import { isChimeraError } from '../../../src/contracts/errors.ts';
+import { invalidInput, isChimeraError } from '../../../src/contracts/errors.ts';
 import { CallProcess } from '../../../src/learning/process/calls.ts';
 import { isAlive, untilGone } from './alive.ts';
-import type { TestCalls } from './answering.ts';
+import type { TestCalls, TestLookups } from './answering.ts';
 
 const ENTRY = fileURLToPath(new URL('./answering.ts', import.meta.url));
 
 describe('calls into a process', () => {
-  const started: CallProcess<TestCalls>[] = [];
-  const start = (): CallProcess<TestCalls> => {
-    const own = new CallProcess<TestCalls>(ENTRY);
+  const started: CallProcess<TestCalls, TestLookups>[] = [];
+  const square = (value: number): Promise<number> =>
+    value < 0 ? Promise.reject(invalidInput('the number', [])) : Promise.resolve(value * value);
+  const start = (): CallProcess<TestCalls, TestLookups> => {
+    const own = new CallProcess<TestCalls, TestLookups>(ENTRY, { square });
     started.push(own);
     return own;
   };
@@ -65,6 +67,37 @@ describe('calls into a process', () => {
     await assert.rejects(hanging, { code: 'CHIMERA_MODEL_CRASHED', message: /SIGKILL/ });
     await untilGone(own.pid!);
     assert.ok(!isAlive(own.pid!));
+  });
+
+  it('say what comes on the way to an answer', async () => {
+    const events: unknown[] = [];
+    assert.equal(await start().call('count', 3, { onEvent: (event) => events.push(event) }), 3);
+    assert.deepEqual(events, [1, 2, 3]);
+  });
+
+  it('go the other way, too, where the process asks whoever started it', async () => {
+    const own = start();
+    assert.equal(await own.call('square', 4), 17);
+    await assert.rejects(own.call('square', -1), { code: 'CHIMERA_INVALID_INPUT' });
+  });
+
+  it('are given up at once where their signal says so, and the process hears of it', async () => {
+    const own = start();
+    const controller = new AbortController();
+    const onEvent = (): void => controller.abort();
+    await assert.rejects(own.call('wait', null, { signal: controller.signal, onEvent }), { code: 'CHIMERA_CANCELLED' });
+    assert.equal(await own.call('givenUp', null), 1);
+  });
+
+  it('are cancelled where the process is closed, which is gone then', async () => {
+    const own = start();
+    const { promise: waits, resolve } = Promise.withResolvers<void>();
+    const waiting = own.call('wait', null, { onEvent: () => resolve() });
+    await waits;
+    const rejected = assert.rejects(waiting, { code: 'CHIMERA_CANCELLED' });
+    await own.close();
+    assert.ok(!isAlive(own.pid!));
+    await rejected;
   });
 
   it('go to a process that has none of our secrets in its environment', async () => {

@@ -93,12 +93,12 @@ describe('batches of texts', () => {
     assert.deepEqual(numbers(inputs, 'segments').slice(0, 6), [0, 0, 0, 0, 0, -1]);
   });
 
-  it('have few sizes of what is predicted: quarters of all tokens', () => {
-    const sizes = [1, 3, 5, 9, 15].map((answers) => {
+  it('have few sizes of what is predicted: shares of all tokens', () => {
+    const sizes = [1, 2, 3, 5, 9, 15].map((answers) => {
       const examples = [row(answers + 1, 1, 1)];
       return microBatch(examples, specOf('causal'), 1).bucket.predicted;
     });
-    assert.deepEqual(sizes, [4, 4, 8, 12, 16]);
+    assert.deepEqual(sizes, [1, 2, 4, 8, 12, 16]);
   });
 
   it('are packed without losing a token, each text with positions of its own', () => {
@@ -138,12 +138,12 @@ describe('batches of texts', () => {
       ],
     };
     const { bucket, inputs, weight } = microBatch([pair], specOf('preference'), 2);
-    assert.deepEqual(bucket, { batch: 2, length: 16, predicted: 16 });
+    assert.deepEqual(bucket, { batch: 2, length: 16, predicted: 4 });
     assert.equal(weight, 1);
     assert.deepEqual(numbers(inputs, 'weights'), [1, 0]);
     assert.deepEqual(numbers(inputs, 'labels').slice(0, 4), [3, 4, 5, 0]);
     const owners = numbers(inputs, 'owners');
-    const ones = owners.flatMap((value, at) => (value === 1 ? [[Math.floor(at / 16), at % 16]] : []));
+    const ones = owners.flatMap((value, at) => (value === 1 ? [[Math.floor(at / 4), at % 4]] : []));
     assert.deepEqual(ones, [
       [0, 0],
       [0, 1],

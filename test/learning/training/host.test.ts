@@ -107,7 +107,7 @@ describe('training in a process of its own', () => {
   });
 
   it('says so where its process is killed', async () => {
-    const own = new CallProcess<TrainingCalls>(TRAINER);
+    const own = new CallProcess<TrainingCalls>(TRAINER, {});
     await own.call('open', { job: longJob() });
     const step = own.call('step', null);
     process.kill(own.pid!, 'SIGKILL');
@@ -127,7 +127,7 @@ describe('training in a process of its own', () => {
     const calls = new URL('../../../src/learning/process/calls.ts', import.meta.url).href;
     const program = `
       import { CallProcess } from ${JSON.stringify(calls)};
-      const own = new CallProcess(${JSON.stringify(TRAINER)});
+      const own = new CallProcess(${JSON.stringify(TRAINER)}, {});
       await own.call('open', { job: ${JSON.stringify(longJob())} });
       await own.call('step', null);
       void own.call('step', null);

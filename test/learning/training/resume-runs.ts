@@ -36,7 +36,7 @@ export interface Disturbance {
 export async function runDisturbed(job: TrainingJob, disturbance: Disturbance = {}): Promise<Outcome> {
   const { checkpointEvery = 4, turns = false, entry = TRAINER, onDeath } = disturbance;
   const left = new Set(disturbance.kills);
-  const fresh = (): CallProcess<TrainingCalls> => new CallProcess<TrainingCalls>(entry);
+  const fresh = (): CallProcess<TrainingCalls> => new CallProcess<TrainingCalls>(entry, {});
   let processes = turns ? [fresh(), fresh()] : [fresh()];
   let checkpoint: Uint8Array | undefined;
   let deaths = 0;
