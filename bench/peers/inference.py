@@ -1,6 +1,7 @@
 """Models that answer, in one thread, to lines of JSON: sentence-transformers (embed FOLDER) or llama.cpp (generate GGUF)."""
 
 import json
+import subprocess
 import sys
 import time
 
@@ -26,10 +27,25 @@ def embedder(folder):
     return answer
 
 
-def generator(gguf):
+def llama(gguf, repacked):
+    import llama_cpp.llama_cpp as library
     from llama_cpp import Llama
 
-    model = Llama(gguf, n_threads=1, n_threads_batch=1, n_ctx=1024, verbose=False)
+    defaults = library.llama_model_default_params
+
+    def params():
+        own = defaults()
+        own.use_extra_bufts = repacked
+        return own
+
+    library.llama_model_default_params = params
+    return Llama(gguf, n_threads=1, n_threads_batch=1, n_ctx=1024, verbose=False)
+
+
+def generator(gguf):
+    # Weights repacked for the processor's matrix tiles: on some virtual machines that ends in a segmentation fault.
+    tried = subprocess.run([sys.executable, "-I", __file__, "try", gguf], stderr=subprocess.DEVNULL)
+    model = llama(gguf, repacked=tried.returncode == 0)
 
     def answer(question):
         """The likeliest token, again and again, whatever it is."""
@@ -50,6 +66,11 @@ def generator(gguf):
 
     return answer
 
+
+if sys.argv[1] == "try":
+    own = llama(sys.argv[2], repacked=True)
+    own.eval(own.tokenize(b"A prompt of more than a few tokens, as many as one reads at once. " * 4))
+    sys.exit()
 
 answers = {"embed": embedder, "generate": generator}[sys.argv[1]](sys.argv[2])
 for line in sys.stdin:

@@ -19,6 +19,9 @@ export function startLines(what: string, program: string, args: readonly string[
     errors.push(line);
     if (errors.length > 5) errors.shift();
   });
+  const ended = once(child, 'close');
+  // Whoever asks is told why it ended.
+  ended.catch(() => {});
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
     async ask(question) {
@@ -28,7 +31,6 @@ export function startLines(what: string, program: string, args: readonly string[
       return JSON.parse(value) as unknown;
     },
     async close() {
-      const ended = once(child, 'close');
       child.stdin.end();
       await ended;
     },
