@@ -2,7 +2,7 @@ import { stream } from '../../src/core/random/random.ts';
 import { adapterSpec, type AdapterSpec } from '../../src/contracts/adapters.ts';
 import type { Precision } from '../../src/learning/architecture/base.ts';
 import type { TokenExample, TokenRow } from '../../src/learning/training/examples.ts';
-import type { TrainingSet } from '../../src/learning/training/trainer.ts';
+import type { TrainingSet } from '../../src/learning/training/types.ts';
 import type { BaseName } from './bases.ts';
 
 /** A training of a real model that both sides do. */

@@ -22,7 +22,8 @@ import {
   updatesOf,
   type Layout,
 } from '../../src/learning/training/trainables.ts';
-import { AdapterTrainer, type TrainingSet } from '../../src/learning/training/trainer.ts';
+import { AdapterTrainer } from '../../src/learning/training/trainer.ts';
+import type { TrainingSet } from '../../src/learning/training/types.ts';
 import type { GraphModel } from '../../src/learning/onnx/types.ts';
 
 /** What is trained on what. */

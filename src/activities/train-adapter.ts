@@ -6,7 +6,7 @@ import type { JsonObject } from '../contracts/records.ts';
 import { hashOf } from '../core/canonical/canonical.ts';
 import { trainUntil, type TrainingHooks } from '../learning/training/host.ts';
 import type { TrainingJob } from '../learning/training/job.ts';
-import type { Look } from '../learning/training/trainer.ts';
+import type { Look } from '../learning/training/types.ts';
 import type { ActivityDeps } from './deps.ts';
 import { adapterBefore } from './merge-adapters.ts';
 import { validated } from './model-scores.ts';

@@ -7,11 +7,10 @@ import { exportGguf, exportSafetensors } from '../learning/adapters/export.ts';
 import { readPeftFiles, writePeftFiles } from '../learning/adapters/peft.ts';
 import type { Adapter } from '../learning/adapters/types.ts';
 import type { BaseModel } from '../learning/architecture/base.ts';
-import type { BaseLocation } from '../learning/bases.ts';
+import { isGguf, type BaseLocation } from '../learning/bases.ts';
 import { HUB_CONFIG } from '../learning/registry/manifest.ts';
 import { openModel } from '../learning/registry/open.ts';
 import { readGguf } from '../learning/weights/gguf.ts';
-import { isGguf } from './adapters.ts';
 
 export const FORMATS = ['peft', 'safetensors', 'gguf'] as const;
 export type Format = (typeof FORMATS)[number];

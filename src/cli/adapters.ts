@@ -4,8 +4,8 @@ import { modelName } from '../contracts/names.ts';
 import type { AuditEvent, JsonObject, ModelRecord } from '../contracts/records.ts';
 import { encodeAdapter } from '../learning/adapters/file.ts';
 import type { Adapter } from '../learning/adapters/types.ts';
-import { openLocalBase, type BaseLocation } from '../learning/bases.ts';
-import type { BaseModel, Precision } from '../learning/architecture/base.ts';
+import { openLocalBase, otherPrecision, ownPrecision, type BaseLocation } from '../learning/bases.ts';
+import type { BaseModel } from '../learning/architecture/base.ts';
 import { findModel, loadModels } from '../learning/registry/manifest.ts';
 import { fetchModel, type FetchModelOptions } from '../learning/registry/sources.ts';
 import type { Stores } from '../stores/index.ts';
@@ -38,14 +38,10 @@ export async function locateBase(
   return { name, directory, files: entry.files };
 }
 
-export const isGguf = ({ files }: BaseLocation): boolean => files[0]!.name.endsWith('.gguf');
-
-/** The base in the precision that its file has: models answer in it unless an adapter was trained beside the other one. */
+/** The base in the precision that its file has. */
 export async function openOwn(location: BaseLocation): Promise<BaseModel> {
   return (await openLocalBase(location, ownPrecision(location))).base;
 }
-
-const ownPrecision = (location: BaseLocation): Precision => (isGguf(location) ? '4bit' : 'fp32');
 
 /**
  * The base that an adapter was trained beside.
@@ -54,7 +50,7 @@ const ownPrecision = (location: BaseLocation): Precision => (isGguf(location) ? 
 export async function openTrainedBeside({ base }: Adapter, location: BaseLocation): Promise<BaseModel> {
   const own = await openOwn(location);
   if (own.sha256 === base.sha256) return own;
-  const other = (await openLocalBase(location, own.precision === '4bit' ? 'fp32' : '4bit')).base;
+  const other = (await openLocalBase(location, otherPrecision(own.precision))).base;
   if (other.sha256 === base.sha256) return other;
   const message = `it was trained beside other weights than those of ${basename(location.directory).slice(0, 12)}`;
   throw invalidInput('the adapter', [{ path: `/base/${base.name}`, message }]);

@@ -17,6 +17,13 @@ export interface BaseLocation {
   readonly files: readonly { readonly name: string }[];
 }
 
+export const isGguf = ({ files }: BaseLocation): boolean => files[0]!.name.endsWith('.gguf');
+
+/** The precision that a base's file has: models answer in it unless an adapter was trained beside the other one. */
+export const ownPrecision = (location: BaseLocation): Precision => (isGguf(location) ? '4bit' : 'fp32');
+
+export const otherPrecision = (precision: Precision): Precision => (precision === '4bit' ? 'fp32' : '4bit');
+
 /** A base model that graphs can be built on, and its tokenizer. */
 export interface LocalBase {
   readonly base: BaseModel;

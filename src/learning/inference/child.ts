@@ -1,6 +1,6 @@
 import { decodeAdapter } from '../adapters/file.ts';
 import type { Precision } from '../architecture/base.ts';
-import { openLocalBase, type BaseLocation, type LocalBase } from '../bases.ts';
+import { openLocalBase, otherPrecision, ownPrecision, type BaseLocation, type LocalBase } from '../bases.ts';
 import { openEngine } from './engine.ts';
 import { answerCalls } from '../process/calls.ts';
 import type { InferenceCalls, Lookups } from './protocol.ts';
@@ -37,10 +37,10 @@ function open(location: BaseLocation, precision: Precision): Promise<LocalBase> 
 /** A base in the precision that its file has; in the other one where an adapter was trained beside that. */
 async function openBase(name: string, weights?: string): Promise<LocalBase> {
   const location = await ask('base', name);
-  const own = location.files[0]!.name.endsWith('.gguf') ? '4bit' : 'fp32';
+  const own = ownPrecision(location);
   const local = await open(location, own);
   if (weights === undefined || local.base.sha256 === weights) return local;
-  const other = await open(location, own === '4bit' ? 'fp32' : '4bit');
+  const other = await open(location, otherPrecision(own));
   return other.base.sha256 === weights ? other : local;
 }
 

@@ -1,6 +1,3 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
 import { ChimeraError } from '../../contracts/errors.ts';
 import { encodeModel } from '../onnx/encode.ts';
@@ -26,7 +23,7 @@ export interface Session {
 }
 
 /**
- * Loads a graph. One that refers to files is written beside them, by its hash.
+ * Loads a graph.
  * @throws ChimeraError `CHIMERA_SETUP` where the runtime does not have an operator or the provider, or a file is not as the graph says
  */
 export async function openSession(model: GraphModel, options: SessionOptions = {}): Promise<Session> {
@@ -42,12 +39,11 @@ export async function openSession(model: GraphModel, options: SessionOptions = {
   };
 }
 
-async function created(
+function created(
   bytes: Uint8Array,
   { provider = 'cpu', threads = 1, directory, lean = false }: SessionOptions,
 ): Promise<InferenceSession> {
-  const from = directory === undefined ? bytes : await written(bytes, directory);
-  return InferenceSession.create(...([from] as [string]), {
+  return InferenceSession.create(bytes, {
     executionProviders: [provider],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
@@ -55,18 +51,14 @@ async function created(
     // What goes wrong is thrown: it need not be printed, too.
     logSeverityLevel: 4,
     enableMemPattern: !lean,
-    extra: { session: { disable_prepacking: lean ? '1' : '0', intra_op: { allow_spinning: '0' } } },
+    extra: {
+      session: {
+        ...(directory === undefined ? {} : { model_external_initializers_file_folder_path: directory }),
+        disable_prepacking: lean ? '1' : '0',
+        intra_op: { allow_spinning: '0' },
+      },
+    },
   });
-}
-
-async function written(bytes: Uint8Array, directory: string): Promise<string> {
-  const path = join(directory, `${createHash('sha256').update(bytes).digest('hex').slice(0, 32)}.onnx`);
-  // The same graph may be opened twice at a time.
-  const own = `${path}.${randomUUID()}`;
-  await mkdir(directory, { recursive: true });
-  await writeFile(own, bytes);
-  await rename(own, path);
-  return path;
 }
 
 /** A tensor of a run, its type by its array: Float32Array, Float64Array, BigInt64Array, Int32Array, Uint8Array. */

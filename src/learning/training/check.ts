@@ -4,7 +4,7 @@ import { adapterSpec } from '../../contracts/adapters.ts';
 import type { Adapter } from '../adapters/types.ts';
 import type { TokenExample } from './examples.ts';
 import { layoutOf, type Layout } from './trainables.ts';
-import type { TrainerOptions } from './trainer.ts';
+import type { TrainerOptions } from './types.ts';
 
 /** Problems that are named of a list of examples. */
 const NAMED = 20;

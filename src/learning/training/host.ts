@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { ChimeraError } from '../../contracts/errors.ts';
 import { CallProcess } from '../process/calls.ts';
 import type { TrainedAdapter, TrainingCalls, TrainingJob } from './job.ts';
-import type { Look, TrainingProgress } from './trainer.ts';
+import type { Look, TrainingProgress } from './types.ts';
 
 const ENTRY = fileURLToPath(new URL('./child.ts', import.meta.url));
 

@@ -2,7 +2,7 @@ import type { AdapterSpec } from '../../contracts/adapters.ts';
 import type { BaseLocation } from '../bases.ts';
 import type { Provider } from '../runtime/provider.ts';
 import type { TextExample } from './examples.ts';
-import type { Look, TrainingProgress } from './trainer.ts';
+import type { Look, TrainingProgress } from './types.ts';
 
 /** A training run, whole: plain data that a process is given. */
 export interface TrainingJob {

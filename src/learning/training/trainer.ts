@@ -10,44 +10,10 @@ import { tensor, type SessionOptions, type Values } from '../runtime/session.ts'
 import { SessionCache } from '../runtime/session-cache.ts';
 import { dropoutInputs, examplesAt, microBatch, type MicroBatch } from './batches.ts';
 import { checkedHeader, checkedLayout } from './check.ts';
-import type { TokenExample } from './examples.ts';
 import { trainingGraph, type Bucket } from './graphs.ts';
 import { adamWStep, learningRateAt, newOptimizer, type OptimizerState } from './optimizer.ts';
 import { initialValues, toAdapter, toVector, type Layout } from './trainables.ts';
-
-export interface TrainingSet {
-  /** Of a classification, in the order of the head's rows. */
-  readonly labels: readonly string[];
-  readonly train: readonly TokenExample[];
-  readonly validation: readonly TokenExample[];
-}
-
-export interface TrainerOptions extends Pick<SessionOptions, 'provider' | 'threads'> {
-  readonly base: BaseModel;
-  readonly spec: AdapterSpec;
-  readonly data: TrainingSet;
-  /** Go on from an adapter instead of from nothing. */
-  readonly from?: Adapter;
-}
-
-/** A look at the validation examples. */
-export interface Look {
-  readonly step: number;
-  /** Mean over examples or predicted tokens, in nats. */
-  readonly loss: number;
-  /** Share of right labels, or of preferences that hold. */
-  readonly accuracy?: number;
-}
-
-export interface TrainingProgress {
-  /** Steps taken. */
-  readonly step: number;
-  readonly of: number;
-  /** Of the last step; NaN before the first one. */
-  readonly loss: number;
-  readonly looks: readonly Look[];
-  readonly done: boolean;
-}
+import type { Look, TrainerOptions, TrainingProgress, TrainingSet } from './types.ts';
 
 const MAGIC = 'CHAC';
 

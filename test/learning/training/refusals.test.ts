@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { before, describe, it } from 'mocha';
 import { baseInMemory } from '../../../src/learning/architecture/base.ts';
-import { AdapterTrainer, type TrainerOptions } from '../../../src/learning/training/trainer.ts';
+import { AdapterTrainer } from '../../../src/learning/training/trainer.ts';
+import type { TrainerOptions } from '../../../src/learning/training/types.ts';
 import type { Weights } from '../../../src/learning/weights/types.ts';
 import { refused } from '../adapters/samples.ts';
 import { TINY_ENCODER, tinyWeights } from '../tiny.ts';

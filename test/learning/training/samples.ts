@@ -2,7 +2,8 @@ import { adapterSpec, type AdapterSpec } from '../../../src/contracts/adapters.t
 import { stream } from '../../../src/core/random/random.ts';
 import { baseInMemory, type BaseModel } from '../../../src/learning/architecture/base.ts';
 import type { TokenExample, TokenRow } from '../../../src/learning/training/examples.ts';
-import type { AdapterTrainer, TrainerOptions, TrainingProgress } from '../../../src/learning/training/trainer.ts';
+import type { AdapterTrainer } from '../../../src/learning/training/trainer.ts';
+import type { TrainerOptions, TrainingProgress } from '../../../src/learning/training/types.ts';
 import { TINY_DECODER, TINY_ENCODER, tinyWeights } from '../tiny.ts';
 
 export const LABELS = ['ham', 'spam'];

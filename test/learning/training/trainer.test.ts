@@ -3,7 +3,8 @@ import { describe, it } from 'mocha';
 import type { AdapterSpec } from '../../../src/contracts/adapters.ts';
 import { decodeTensorFile } from '../../../src/core/training/tensor-file.ts';
 import type { Adapter } from '../../../src/learning/adapters/types.ts';
-import { AdapterTrainer, type TrainerOptions } from '../../../src/learning/training/trainer.ts';
+import { AdapterTrainer } from '../../../src/learning/training/trainer.ts';
+import type { TrainerOptions } from '../../../src/learning/training/types.ts';
 import { difference } from '../adapters/samples.ts';
 import { examplesOf, optionsOf, runAll } from './samples.ts';
 
