@@ -1,4 +1,5 @@
 import type { AgentVersion } from '../contracts/records.ts';
+import { CALL_PRICE } from '../core/training/adapter/variants.ts';
 import { FUEL_PER_UNIT } from '../core/evolution/fitness.ts';
 import { parseGenome, type Genome } from '../core/evolution/genome.ts';
 import type { Stores } from '../stores/index.ts';
@@ -17,7 +18,9 @@ export async function callPrice(
 ): Promise<CallPrice> {
   const priceOf = async (name: string): Promise<number> => {
     const id = manifest.models[name];
-    return (id === undefined ? undefined : await stores.models.get(project, id))?.price ?? 0;
+    if (id === undefined) return 0;
+    // What was not trained here is a base: an embedding is a run of it, as an adapter's answer is.
+    return (await stores.models.get(project, id))?.price ?? CALL_PRICE;
   };
   if (genome !== undefined) {
     const prices = await Promise.all(askingOrder(parseGenome(genome)).map(priceOf));

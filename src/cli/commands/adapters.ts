@@ -3,6 +3,7 @@ import { adapterSpec } from '../../contracts/adapters.ts';
 import { invalidInput, type Problem } from '../../contracts/errors.ts';
 import { modelName } from '../../contracts/names.ts';
 import type { ModelRecord } from '../../contracts/records.ts';
+import { CALL_PRICE } from '../../core/training/adapter/variants.ts';
 import type { TaskType } from '../../core/validation/task-type.ts';
 import type { Format } from '../adapter-files.ts';
 import type { Place } from '../base-models.ts';
@@ -11,7 +12,6 @@ import { fields, short } from '../output.ts';
 import type { Session } from '../session.ts';
 import { untilInterrupted } from '../signals.ts';
 
-const PRICE = '100';
 const METHODS = ['linear', 'ties'] as const;
 /** What the authors of TIES recommend. */
 const DENSITY = '0.2';
@@ -65,7 +65,7 @@ export function addAdapterCommands(models: Command, session: Session): void {
       ['--name <name>', 'name that it gets: small letters, digits and -'],
       ['--task-type <name>', 'task type that it is for'],
       ['--labels <labels>', "labels of a classifier's rows, in their order, with commas between them"],
-      ['--price <number>', "price of a call, in units of the cheapest model's", PRICE],
+      ['--price <number>', "price of a call, in units of the cheapest model's", String(CALL_PRICE)],
     ],
     examples: [
       'models import triage-lora --base all-MiniLM-L6-v2 --name triage-lora --task-type mail-triage --labels ham,spam',

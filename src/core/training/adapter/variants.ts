@@ -15,14 +15,17 @@ export function mergeOf(name: string): { adapter: string; method: MergeMethod } 
   return method === undefined ? undefined : { adapter: name.slice(0, -method.length - 1), method };
 }
 
+/** The price of a call that runs a base model: about as much processor time as a hundred calls of the cheapest model. */
+export const CALL_PRICE = 100;
+
 /**
- * The adapters that a cycle trains for a task type of labels, where their base model is there. A call costs about as much
- * processor time as a hundred of the cheapest model: a search has to find out for which tasks that is worth it.
+ * The adapters that a cycle trains for a task type of labels, where their base model is there: a search has to find out for which
+ * tasks that is worth its price.
  */
 export const ADAPTER_VARIANTS: readonly AdapterSpec[] = [
   variant({
     ...{ kind: 'adapter', name: 'minilm-lora', base: 'all-MiniLM-L6-v2', task: 'classification' },
     ...{ targets: ['query', 'value'], rank: 8, alpha: 16, learningRate: 2e-3 },
-    ...{ maxTokens: 64, batch: 16, steps: 100, evaluateEvery: 50, patience: 2, price: 100 },
+    ...{ maxTokens: 64, batch: 16, steps: 100, evaluateEvery: 50, patience: 2, price: CALL_PRICE },
   }),
 ];
