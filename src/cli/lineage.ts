@@ -1,4 +1,4 @@
-import type { AgentVersion } from '../contracts/records.ts';
+import type { AgentVersion, ModelRecord } from '../contracts/records.ts';
 import type { Stores } from '../stores/index.ts';
 
 /** One thing that something was made from. */
@@ -51,7 +51,10 @@ export async function lineageOf(stores: Stores, project: string, version: AgentV
     once('model', id, async () => {
       const model = await stores.models.get(project, id);
       if (model === undefined) return { text: `${name ?? ''} is not on record`.trim(), from: [] };
-      return { text: model.name, from: [await datasetNode(model.dataset)] };
+      // Nobody knows the data of an adapter that was imported.
+      const data = model.dataset === '' ? [] : [await datasetNode(model.dataset)];
+      const merged = await inOrder(parentsOf(model), (parent) => modelNode(undefined, parent));
+      return { text: model.name, from: [...data, ...merged] };
     });
 
   const experimentNode = (id: string): Promise<LineageNode> =>
@@ -82,6 +85,12 @@ export async function lineageOf(stores: Stores, project: string, version: AgentV
     });
 
   return agentNode(version);
+}
+
+/** The adapters that one was merged of. */
+function parentsOf({ report }: ModelRecord): string[] {
+  const { parents } = report;
+  return Array.isArray(parents) ? parents.filter((parent) => typeof parent === 'string') : [];
 }
 
 /** The tree as text. */
