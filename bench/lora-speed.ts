@@ -1,21 +1,40 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openLocalBase } from '../src/learning/bases.ts';
+import { tokenize, type TokenExample } from '../src/learning/training/examples.ts';
+import type { TrainingSet } from '../src/learning/training/types.ts';
 import { benchDirectory, hubFolder, realBase } from './learning/bases.ts';
 import { DECODER_4BIT, DECODER_FP32, ENCODER, fullData, specOf, type TrainingCase } from './learning/cases.ts';
+import { locateBase } from './learning/inference-service.ts';
 import { batchesOf, drawnAdapter } from './learning/ours.ts';
+import type { StepsFile } from './learning/steps.ts';
 import { startSteps, type StepProcess } from './learning/step-process.ts';
 import { alternate, spread } from './harness/measure.ts';
 import { criterion, type Benchmark, type BenchmarkResult } from './harness/types.ts';
+import { draw, loadTuningMails } from './mail/tuning.ts';
 import { PYTORCH_SCRIPT, pythonWithTorch, writeTorchRun } from './peers/pytorch.ts';
 
 const LENGTH = 64;
 const MEGABYTE = 1 << 20;
 
-const CASES: readonly (TrainingCase & { readonly batch: number; readonly each: number })[] = [
-  { ...ENCODER, batch: 8, each: 5 },
-  { ...DECODER_FP32, batch: 2, each: 2 },
-  { ...DECODER_4BIT, batch: 2, each: 2 },
+interface SpeedCase extends TrainingCase {
+  readonly batch: number;
+  readonly length: number;
+  /** Steps that are timed together. */
+  readonly each: number;
+  /** What is trained on. Rows that are full are the same work on both sides, all of it. */
+  readonly on: 'full rows' | 'subject lines';
+}
+
+const FULL = { length: LENGTH, on: 'full rows' } as const;
+/** As in `learning-results`: mails of different lengths are given, and a few words are learned. */
+const SUBJECTS = { name: 'SmolLM2 fp32, subject lines of mails', batch: 4, length: 96, on: 'subject lines' } as const;
+const CASES: readonly SpeedCase[] = [
+  { ...ENCODER, ...FULL, batch: 8, each: 5 },
+  { ...DECODER_FP32, ...FULL, batch: 2, each: 2 },
+  { ...DECODER_4BIT, ...FULL, batch: 2, each: 2 },
+  { ...DECODER_FP32, ...SUBJECTS, each: 1 },
 ];
 
 export const benchmark: Benchmark = {
@@ -32,43 +51,51 @@ export const benchmark: Benchmark = {
   },
 };
 
+const dataOf = async ({ on, task, length, base }: SpeedCase, log: (line: string) => void): Promise<TrainingSet> => {
+  if (on === 'full rows') return fullData(task, 'speed', 64, length);
+  const { tokenizer } = await openLocalBase(await locateBase(base, log), 'fp32');
+  const { subjects } = await loadTuningMails('speed');
+  const train = tokenize(draw(subjects.train, 256, 'speed'), { task, maxTokens: length }, tokenizer, []);
+  return { labels: [], train, validation: train.slice(0, 1) };
+};
+
 /** Both sides take the same steps in turns, each in a process that does nothing else. A 4-bit base is in single precision there. */
-async function measure(
-  { batch, each, ...its }: (typeof CASES)[number],
-  rounds: number,
-  log: (line: string) => void,
-): Promise<BenchmarkResult> {
+async function measure(its: SpeedCase, rounds: number, log: (line: string) => void): Promise<BenchmarkResult> {
+  const { batch, length, each, on } = its;
   const folder = await mkdtemp(join(tmpdir(), 'chimera-speed-'));
   const open: StepProcess[] = [];
   try {
     const steps = 1000;
     const base = await realBase(its.base, its.precision, log);
-    const spec = specOf(its, { batch, steps, maxTokens: LENGTH });
-    const data = fullData(its.task, 'speed', 64, LENGTH);
+    const spec = specOf(its, { batch, steps, maxTokens: length });
+    const data = await dataOf(its, log);
     const setting = { base, spec, data };
-    const batches = batchesOf(setting).slice(0, 64);
+    const batches = batchesOf(setting).slice(0, 100);
     const hub = await hubFolder(its.base, log);
     const labels = data.labels.length;
     await writeTorchRun(folder, { hub, spec, labels, batches, steps, initial: drawnAdapter(setting) });
+    const file = join(folder, 'steps.json');
+    await writeFile(file, JSON.stringify({ base: its.base, precision: its.precision, spec, data } satisfies StepsFile));
     const python = await pythonWithTorch(benchDirectory());
-    const ours = startSteps('training', process.execPath, [
-      join(import.meta.dirname, 'learning', 'steps.ts'),
-      JSON.stringify({ ...its, batch, length: LENGTH, steps }),
-    ]);
+    const ours = startSteps('training', process.execPath, [join(import.meta.dirname, 'learning', 'steps.ts'), file]);
     open.push(ours);
     const theirs = startSteps('PyTorch', python, ['-I', PYTORCH_SCRIPT, 'steps', folder]);
     open.push(theirs);
-    log(`${its.name}: steps of ${batch} × ${LENGTH} tokens …`);
+    log(`${its.name}: steps of ${batch} × ${length} tokens at most …`);
     const peaks = { ours: 0, theirs: 0 };
+    const done = { ours: 0, theirs: 0 };
     const busy: number[] = [];
     let own = 0;
+    /** Tokens a second; padding is none. */
     const rate = async (side: StepProcess, who: keyof typeof peaks): Promise<number> => {
       const took = await side.steps(each);
+      const tokens = Array.from({ length: each }, (_, i) => tokensOf(batches[(done[who] + i) % batches.length]!));
+      done[who] += each;
       peaks[who] = took.peak;
       if (who === 'ours') own = took.busy;
       else busy.push(took.busy / own);
       log(`${its.name}: ${who} ${JSON.stringify(took)}`);
-      return (each * batch * LENGTH) / took.seconds;
+      return tokens.reduce((sum, count) => sum + count, 0) / took.seconds;
     };
     const { a, b, ratio } = await alternate(
       () => rate(ours, 'ours'),
@@ -87,7 +114,7 @@ async function measure(
       [`${its.name}: peak memory, ratio`]: memory,
     };
     const criteria =
-      its.precision === '4bit'
+      its.precision === '4bit' || on !== 'full rows'
         ? []
         : [
             criterion(`${its.name}: tokens/s against PyTorch + PEFT`, ratio.median, '>=', 1.5, '×'),
@@ -99,3 +126,6 @@ async function measure(
     await rm(folder, { recursive: true, force: true });
   }
 }
+
+const tokensOf = (examples: readonly TokenExample[]): number =>
+  examples.reduce((sum, { rows }) => sum + rows.reduce((tokens, row) => tokens + row.tokens.length, 0), 0);

@@ -1,23 +1,25 @@
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import type { AdapterSpec } from '../../src/contracts/adapters.ts';
 import { AdapterTrainer } from '../../src/learning/training/trainer.ts';
+import type { TrainingSet } from '../../src/learning/training/types.ts';
 import { realBase } from './bases.ts';
+import type { TrainingCase } from './cases.ts';
 import type { Took } from './step-process.ts';
-import { fullData, specOf, type TrainingCase } from './cases.ts';
 
 /*
- * A process that only trains: a case on its command line, a line of numbers of steps on its standard input, a line of JSON for each
- * with what they took. The peer's process speaks the same.
+ * A process that only trains: what, in a file that its command line names; a line of numbers of steps on its standard input, a line of
+ * JSON for each with what they took. The peer's process speaks the same.
  */
 
-const { batch, length, steps, ...its } = JSON.parse(process.argv[2]!) as TrainingCase & {
-  batch: number;
-  length: number;
-  steps: number;
-};
-const base = await realBase(its.base, its.precision, (line) => console.error(line));
-const spec = specOf(its, { batch, steps, maxTokens: length });
-const trainer = AdapterTrainer.create({ base, spec, data: fullData(its.task, 'speed', 64, length) });
+export interface StepsFile extends Pick<TrainingCase, 'base' | 'precision'> {
+  readonly spec: AdapterSpec;
+  readonly data: TrainingSet;
+}
+
+const { base: name, precision, spec, data } = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as StepsFile;
+const base = await realBase(name, precision, (line) => console.error(line));
+const trainer = AdapterTrainer.create({ base, spec, data });
 
 /** Most memory that this process has held, in bytes: VmHWM counts mapped files, too, and nothing of who started it. */
 const peak = (): number => 1024 * Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))![1]);
