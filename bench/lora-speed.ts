@@ -34,7 +34,7 @@ const CASES: readonly SpeedCase[] = [
   { ...ENCODER, ...FULL, batch: 8, each: 5 },
   { ...DECODER_FP32, ...FULL, batch: 2, each: 2 },
   { ...DECODER_4BIT, ...FULL, batch: 2, each: 2 },
-  { ...DECODER_FP32, ...SUBJECTS, each: 1 },
+  { ...DECODER_FP32, ...SUBJECTS, each: 3 },
 ];
 
 export const benchmark: Benchmark = {

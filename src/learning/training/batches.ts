@@ -70,10 +70,38 @@ function packed(rows: readonly TokenRow[], length: number, packing: boolean): To
   return bins.map(({ rows: kept }) => kept);
 }
 
-/** Examples as the inputs of a graph, `batch` of them or fewer. */
-export function microBatch(examples: readonly TokenExample[], spec: AdapterSpec, batch: number): MicroBatch {
-  return spec.task === 'classification' ? labelBatch(examples, spec, batch) : tokenBatch(examples, spec, batch);
+/** How many tokens a graph for rows of a length predicts: each size is its own graph, and each graph holds memory of its own. */
+export type PredictedSizes = ReadonlyMap<number, number>;
+
+/** Tokens that are predicted come in multiples of this. */
+const PREDICTED_STEP = 16;
+
+/** One size for each length, which is enough for all of these batches. */
+export function predictedSizes(batches: Iterable<readonly TokenExample[]>, spec: AdapterSpec): PredictedSizes {
+  const sizes = new Map<number, number>();
+  for (const examples of batches) {
+    const rows = examples.flatMap((example) => example.rows);
+    const length = rowLength(rows, spec);
+    const count = rows.reduce((sum, { tokens, given }) => sum + tokens.length - given, 0);
+    const size = Math.ceil(count / PREDICTED_STEP) * PREDICTED_STEP;
+    sizes.set(length, Math.max(size, sizes.get(length) ?? 0));
+  }
+  return sizes;
 }
+
+/** Examples as the inputs of a graph, `batch` of them or fewer. */
+export function microBatch(
+  examples: readonly TokenExample[],
+  spec: AdapterSpec,
+  batch: number,
+  sizes: PredictedSizes = new Map(),
+): MicroBatch {
+  return spec.task === 'classification' ? labelBatch(examples, spec, batch) : tokenBatch(examples, spec, batch, sizes);
+}
+
+/** The length that rows are brought to. */
+const rowLength = (rows: readonly TokenRow[], spec: AdapterSpec): number =>
+  bucketLength(spec.packing ? spec.maxTokens : Math.max(...rows.map(({ tokens }) => tokens.length)), spec);
 
 function labelBatch(examples: readonly TokenExample[], spec: AdapterSpec, batch: number): MicroBatch {
   const rows = examples.map(({ rows: [row] }) => row!.tokens);
@@ -101,13 +129,15 @@ function labelBatch(examples: readonly TokenExample[], spec: AdapterSpec, batch:
   };
 }
 
-function tokenBatch(examples: readonly TokenExample[], spec: AdapterSpec, batch: number): MicroBatch {
+function tokenBatch(
+  examples: readonly TokenExample[],
+  spec: AdapterSpec,
+  batch: number,
+  sizes: PredictedSizes,
+): MicroBatch {
   const pairs = spec.task === 'preference';
   const rows = examples.flatMap((example) => example.rows);
-  const length = bucketLength(
-    spec.packing ? spec.maxTokens : Math.max(...rows.map(({ tokens }) => tokens.length)),
-    spec,
-  );
+  const length = rowLength(rows, spec);
   const bins = packed(rows, length, spec.packing);
   const count = pairs ? 2 * batch : spec.packing ? bins.length : batch;
   const tokens = new BigInt64Array(count * length);
@@ -133,7 +163,11 @@ function tokenBatch(examples: readonly TokenExample[], spec: AdapterSpec, batch:
       at += row.tokens.length;
     });
   });
-  const predicted = predictedBucket(places.length, count * length);
+  const enough = sizes.get(length) ?? 0;
+  const predicted = Math.min(
+    count * length,
+    places.length <= enough ? enough : Math.ceil(places.length / PREDICTED_STEP) * PREDICTED_STEP,
+  );
   const filled = (values: readonly number[]): number[] => Array.from({ length: predicted }, (_, i) => values[i] ?? 0);
   const common = {
     tokens: tensor(tokens, [count, length]),
@@ -157,13 +191,6 @@ function tokenBatch(examples: readonly TokenExample[], spec: AdapterSpec, batch:
     examples,
   };
 }
-
-/** The share of all tokens that a graph predicts: few sizes, each its own graph. */
-const PREDICTED = [1 / 16, 1 / 8, 1 / 4, 1 / 2, 3 / 4, 1];
-
-/** Answers are often a few words after a long prompt: their tokens alone meet the vocabulary, a fifth of all products. */
-const predictedBucket = (count: number, all: number): number =>
-  PREDICTED.map((share) => Math.ceil(share * all)).find((size) => size >= count)!;
 
 /** What dropout keeps in a micro-batch: each draw is a function of seed, step, micro-batch and layer. */
 export function dropoutInputs(

@@ -8,7 +8,14 @@ import type { GraphModel } from '../onnx/types.ts';
 import { numericProfile } from '../runtime/numeric-profile.ts';
 import { tensor, type SessionOptions, type Values } from '../runtime/session.ts';
 import { SessionCache } from '../runtime/session-cache.ts';
-import { dropoutInputs, examplesAt, microBatch, type MicroBatch } from './batches.ts';
+import {
+  dropoutInputs,
+  examplesAt,
+  microBatch,
+  predictedSizes,
+  type MicroBatch,
+  type PredictedSizes,
+} from './batches.ts';
 import { checkedHeader, checkedLayout } from './check.ts';
 import { trainingGraph, type Bucket } from './graphs.ts';
 import { adamWStep, learningRateAt, newOptimizer, type OptimizerState } from './optimizer.ts';
@@ -27,6 +34,7 @@ export class AdapterTrainer {
   readonly #run: string;
   readonly #sessions: SessionCache;
   readonly #state: OptimizerState;
+  readonly #sizes: Record<'train' | 'validation', PredictedSizes>;
   #loss = Number.NaN;
   readonly #looks: Look[] = [];
   #best: Float32Array | undefined;
@@ -37,6 +45,11 @@ export class AdapterTrainer {
     this.#run = run;
     this.#state = state;
     this.#sessions = new SessionCache(optionsOf(options));
+    const { spec, data } = options;
+    this.#sizes = {
+      train: predictedSizes(firstBatches(data.train, spec), spec),
+      validation: predictedSizes(inTurn(data.validation, spec), spec),
+    };
   }
 
   /** @throws `CHIMERA_INVALID_INPUT` where base, task and targets do not fit; `CHIMERA_NO_DATA` without examples */
@@ -113,7 +126,7 @@ export class AdapterTrainer {
     let loss = 0;
     let weight = 0;
     for (let micro = 0; micro < spec.accumulation; micro++) {
-      const batch = microBatch(examplesAt(data.train, spec, step, micro), spec, spec.batch);
+      const batch = microBatch(examplesAt(data.train, spec, step, micro), spec, spec.batch, this.#sizes.train);
       const keep = dropoutInputs(base.config, spec, this.#layout, batch.bucket, step, micro);
       const { loss: sum, gradient } = await this.#execute(batch, parameters, true, keep);
       loss += sum!.data[0] as number;
@@ -147,9 +160,8 @@ export class AdapterTrainer {
     let loss = 0;
     let weight = 0;
     let right = 0;
-    for (let from = 0; from < data.validation.length; from += spec.batch) {
-      const examples = data.validation.slice(from, from + spec.batch);
-      const batch = microBatch(examples, spec, spec.batch);
+    for (const examples of inTurn(data.validation, spec)) {
+      const batch = microBatch(examples, spec, spec.batch, this.#sizes.validation);
       const outputs = await this.#execute(batch, parameters, false, {});
       loss += outputs['loss']!.data[0] as number;
       weight += batch.weight;
@@ -218,6 +230,21 @@ export class AdapterTrainer {
   async release(): Promise<void> {
     await this.#sessions.release();
   }
+}
+
+/** Micro-batches that sizes are chosen by; a later one that needs more has a size of its own. */
+const MEASURED = 4096;
+
+function* firstBatches(examples: TrainingSet['train'], spec: AdapterSpec): Generator<TrainingSet['train']> {
+  if (spec.task === 'classification') return;
+  const count = Math.min(MEASURED, spec.steps * spec.accumulation);
+  for (let i = 0; i < count; i++) {
+    yield examplesAt(examples, spec, Math.floor(i / spec.accumulation), i % spec.accumulation);
+  }
+}
+
+function* inTurn(examples: TrainingSet['train'], { batch }: AdapterSpec): Generator<TrainingSet['train']> {
+  for (let from = 0; from < examples.length; from += batch) yield examples.slice(from, from + batch);
 }
 
 function optionsOf({ base, provider, threads }: TrainerOptions): SessionOptions {

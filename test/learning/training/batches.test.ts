@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, it } from 'mocha';
 import { linearShape } from '../../../src/learning/architecture/base.ts';
 import type { Values } from '../../../src/learning/runtime/session.ts';
-import { dropoutInputs, examplesAt, microBatch } from '../../../src/learning/training/batches.ts';
+import { dropoutInputs, examplesAt, microBatch, predictedSizes } from '../../../src/learning/training/batches.ts';
 import type { TokenExample } from '../../../src/learning/training/examples.ts';
 import { dropoutSteps, keepInput } from '../../../src/learning/training/graphs.ts';
 import { layoutOf } from '../../../src/learning/training/trainables.ts';
@@ -86,19 +86,30 @@ describe('batches of texts', () => {
   it('ask for each token of an answer at the token before it', () => {
     const { bucket, inputs, weight } = microBatch([row(5, 2, 10), row(4, 1, 50)], specOf('causal'), 2);
     assert.equal(weight, 6);
-    assert.deepEqual(bucket, { batch: 2, length: 16, predicted: 8 });
-    assert.deepEqual(numbers(inputs, 'places'), [1, 2, 3, 16, 17, 18, 0, 0]);
-    assert.deepEqual(numbers(inputs, 'labels'), [12, 13, 14, 51, 52, 53, 0, 0]);
-    assert.deepEqual(numbers(inputs, 'weights'), [1, 1, 1, 1, 1, 1, 0, 0]);
+    assert.deepEqual(bucket, { batch: 2, length: 16, predicted: 16 });
+    const none = Array.from({ length: 10 }, () => 0);
+    assert.deepEqual(numbers(inputs, 'places'), [1, 2, 3, 16, 17, 18, ...none]);
+    assert.deepEqual(numbers(inputs, 'labels'), [12, 13, 14, 51, 52, 53, ...none]);
+    assert.deepEqual(numbers(inputs, 'weights'), [1, 1, 1, 1, 1, 1, ...none]);
     assert.deepEqual(numbers(inputs, 'segments').slice(0, 6), [0, 0, 0, 0, 0, -1]);
   });
 
-  it('have few sizes of what is predicted: shares of all tokens', () => {
-    const sizes = [1, 2, 3, 5, 9, 15].map((answers) => {
-      const examples = [row(answers + 1, 1, 1)];
-      return microBatch(examples, specOf('causal'), 1).bucket.predicted;
-    });
-    assert.deepEqual(sizes, [1, 2, 4, 8, 12, 16]);
+  it('predict as many tokens as the most that rows of a length have, so that each length is one graph', () => {
+    const spec = specOf('causal', { maxTokens: 64 });
+    const short = [3, 9, 5].map((answer) => [row(14, 14 - answer, 1)]);
+    const long = [[row(20, 2, 1), row(30, 2, 1)]];
+    const sizes = predictedSizes([...short, ...long], spec);
+    assert.deepEqual(
+      [...sizes],
+      [
+        [16, 16],
+        [32, 48],
+      ],
+    );
+    const predicted = (examples: TokenExample[]): number => microBatch(examples, spec, 2, sizes).bucket.predicted;
+    assert.deepEqual([...short, ...long].map(predicted), [16, 16, 16, 48]);
+    // What nobody measured has a size of its own.
+    assert.equal(predicted([row(30, 1, 1), row(30, 1, 1)]), 64);
   });
 
   it('are packed without losing a token, each text with positions of its own', () => {
@@ -138,12 +149,12 @@ describe('batches of texts', () => {
       ],
     };
     const { bucket, inputs, weight } = microBatch([pair], specOf('preference'), 2);
-    assert.deepEqual(bucket, { batch: 2, length: 16, predicted: 4 });
+    assert.deepEqual(bucket, { batch: 2, length: 16, predicted: 16 });
     assert.equal(weight, 1);
     assert.deepEqual(numbers(inputs, 'weights'), [1, 0]);
     assert.deepEqual(numbers(inputs, 'labels').slice(0, 4), [3, 4, 5, 0]);
     const owners = numbers(inputs, 'owners');
-    const ones = owners.flatMap((value, at) => (value === 1 ? [[Math.floor(at / 4), at % 4]] : []));
+    const ones = owners.flatMap((value, at) => (value === 1 ? [[Math.floor(at / 16), at % 16]] : []));
     assert.deepEqual(ones, [
       [0, 0],
       [0, 1],
