@@ -1,6 +1,5 @@
 import { ChimeraError } from '../../contracts/errors.ts';
 import type { ExecutionLimits, JsonObject } from '../../contracts/records.ts';
-import { canonicalJson } from '../../core/canonical/canonical.ts';
 import { effectiveLimits } from '../../core/execution/limits.ts';
 import type { AgentModule } from '../abi/instance.ts';
 import { createStepEngine } from '../abi/step.ts';
@@ -28,6 +27,7 @@ export class Library {
   readonly #modules = new LruMap<string, { guarded: GuardedModule; compiled: AgentModule }>(512, ({ compiled }) =>
     compiled.release(),
   );
+  // Keys are the texts as they come: an order of members of its own costs a second entry, and a canonical text more than a run.
   readonly #validators = new LruMap<string, ReturnType<ChildServices['validator']>>(64);
   readonly #preparations = new LruMap<string, ReturnType<ChildServices['preparation']>>(64);
 
@@ -73,12 +73,12 @@ export class Library {
   }
 
   validator(schema: JsonObject): ReturnType<ChildServices['validator']> {
-    return this.#validators.getOrMake(canonicalJson(schema), () => this.#services.validator(schema));
+    return this.#validators.getOrMake(JSON.stringify(schema), () => this.#services.validator(schema));
   }
 
   preparation(taskType: TaskTypeRef): ReturnType<ChildServices['preparation']> {
     const { preprocess, features } = taskType;
-    return this.#preparations.getOrMake(canonicalJson({ preprocess, features }), () =>
+    return this.#preparations.getOrMake(JSON.stringify([preprocess, features]), () =>
       this.#services.preparation(taskType),
     );
   }
