@@ -279,7 +279,15 @@ function finish(
   verdict: Pick<ExecutionRecord, 'status' | 'output' | 'reason'>,
 ): ExecutionRecord {
   const { fuel, memoryBytes, turn, modelCalls, transcript, effects, log } = progress;
-  return { ...verdict, fuel, memoryBytes, turns: turn, modelCalls, transcript, effects, log, priceVersion };
+  const { output, reason, status } = verdict;
+  // In the order of canonical JSON, in which it is hashed: nothing has to be sorted then.
+  return {
+    ...{ effects, fuel, log, memoryBytes, modelCalls },
+    ...(output === undefined ? {} : { output }),
+    priceVersion,
+    ...(reason === undefined ? {} : { reason }),
+    ...{ status, transcript, turns: turn },
+  };
 }
 
 /** The record of an execution that is ended from outside where it stands. `output`: what it had to say by then. */
@@ -294,8 +302,8 @@ export function endedEarly(
 }
 
 /** A record as it is kept: of the effects only their transcript, so that it is the same wherever it was left and resumed. */
-export function keptRecord({ transcript, effects, ...record }: ExecutionRecord): KeptRecord {
-  return { ...record, transcript: addTo(transcript, effects) };
+export function keptRecord({ effects, ...record }: ExecutionRecord): KeptRecord {
+  return { ...record, transcript: addTo(record.transcript, effects) };
 }
 
 /** The name of a record. Equal records on two paths, machines or attempts have equal names. */
