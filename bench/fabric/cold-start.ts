@@ -32,7 +32,7 @@ export async function measureColdStart(
     'cold start, what is cached':
       'a module is compiled once by each sandbox that gets a run of it, which keeps the last 512; the pool prefers a sandbox that has it; every run is a fresh instance',
   };
-  const rounds = full ? 40 : 20;
+  const rounds = full ? 80 : 40;
   const modules = Array.from({ length: AGENTS * 4 }, (_, number) => smallAgent(number));
   const worst = { inside: 0, pool: 0 };
   for (const engine of ['v8', 'wasmtime'] as const) {

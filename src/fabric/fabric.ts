@@ -123,7 +123,10 @@ export function createFabric(options: FabricOptions): Fabric {
       ],
     };
   };
-  const limitsOf = ({ deadlineMs, signal }: CallOptions): { deadlineMs: number; signal?: AbortSignal } => ({
+  const limitsOf = (
+    { deadlineMs }: CallOptions,
+    signal: AbortSignal | undefined,
+  ): { deadlineMs: number; signal?: AbortSignal } => ({
     deadlineMs: deadlineMs ?? DEFAULT_DEADLINE_MS,
     ...(signal === undefined ? {} : { signal }),
   });
@@ -132,8 +135,13 @@ export function createFabric(options: FabricOptions): Fabric {
     items: readonly T[],
     size: number,
     call: CallOptions,
-    work: (slice: readonly T[], signal: AbortSignal) => Promise<R>,
+    work: (slice: readonly T[], signal: AbortSignal | undefined) => Promise<R>,
   ): Promise<R[]> => {
+    if (items.length > 0 && items.length <= size) {
+      const result = await work(items, call.signal);
+      call.onProgress?.(items.length, items.length);
+      return [result];
+    }
     const stop = new AbortController();
     const signal = call.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, call.signal]);
     const slices = Array.from({ length: Math.ceil(items.length / size) }, (_, i) =>
@@ -183,7 +191,7 @@ export function createFabric(options: FabricOptions): Fabric {
         return withAnswers<RunItemResult[]>(models, options.hosted?.ask, signal, async (hosted) => {
           const part = { ...job, items: open.map((i) => items[i]!), ...want };
           const batch = { kind: 'run' as const, job: part, ...(hosted === undefined ? {} : { hosted }) };
-          const answers = await pool.submit(batch, { blobs, ...limitsOf(call), signal });
+          const answers = await pool.submit(batch, { blobs, ...limitsOf(call, signal) });
           const questions: Unanswered['questions'][number][] = [];
           open = open.filter((i, at) => {
             const answer = answers[at]!;
@@ -202,14 +210,14 @@ export function createFabric(options: FabricOptions): Fabric {
       return withAnswers<AdvanceResult>(models, options.hosted?.ask, call.signal, (hosted) =>
         pool.submit(
           { kind: 'advance', job, ...(hosted === undefined ? {} : { hosted }) },
-          { blobs, ...limitsOf(call) },
+          { blobs, ...limitsOf(call, call.signal) },
         ),
       );
     },
     async prepare(job, call = {}) {
       const pool = poolFor([]);
       const results = await sliced(job.payloads, options.batchSize ?? DEFAULT_BATCH, call, (payloads, signal) =>
-        pool.submit({ kind: 'prepare', job: { ...job, payloads } }, { blobs: [], ...limitsOf(call), signal }),
+        pool.submit({ kind: 'prepare', job: { ...job, payloads } }, { blobs: [], ...limitsOf(call, signal) }),
       );
       return results.flat();
     },
@@ -221,7 +229,7 @@ export function createFabric(options: FabricOptions): Fabric {
         withAnswers<readonly EvaluationColumns[]>(models, options.hosted?.ask, signal, (hosted) =>
           pool.submit(
             { kind: 'evaluate', job: { ...job, items }, ...(hosted === undefined ? {} : { hosted }) },
-            { blobs, ...limitsOf(call), signal },
+            { blobs, ...limitsOf(call, signal) },
           ),
         ),
       );
