@@ -60,7 +60,8 @@ export function createEffects(db: Database): EffectsRepository {
           'SELECT state, ending FROM long_executions WHERE project = $1 AND execution_id = $2 ORDER BY 1',
           [project, executionId],
         );
-        return { ...only(rows), recorded };
+        const execution = only(rows);
+        return { ...execution, recorded };
       });
       failpoint('turns.recorded');
       const { recorded, state, ending: reason } = wanted;

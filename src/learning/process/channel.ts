@@ -59,6 +59,8 @@ export class Channel<Mine extends Calls, Theirs extends Calls> {
     input: Theirs[N]['input'],
     { signal, onEvent }: CallOptions = {},
   ): Promise<Theirs[N]['output']> {
+    const cancelled = (): ChimeraError => new ChimeraError('CHIMERA_CANCELLED', { what: 'the request' });
+    if (signal?.aborted === true) return Promise.reject(cancelled());
     const id = this.#calls++;
     return new Promise((resolve, reject) => {
       const settle = (): void => {
@@ -77,7 +79,7 @@ export class Channel<Mine extends Calls, Theirs extends Calls> {
         },
       };
       const abort = (): void => {
-        waiting.reject(new ChimeraError('CHIMERA_CANCELLED', { what: 'the request' }));
+        waiting.reject(cancelled());
         this.#post({ type: 'cancel', id });
       };
       this.#waiting.set(id, waiting);

@@ -73,18 +73,18 @@ function packed(rows: readonly TokenRow[], length: number, packing: boolean): To
 /** How many tokens a graph for rows of a length predicts: each size is its own graph, and each graph holds memory of its own. */
 export type PredictedSizes = ReadonlyMap<number, number>;
 
-/** Tokens that are predicted come in multiples of this. */
-const PREDICTED_STEP = 16;
+/** Tokens that are predicted come in multiples of 16. */
+const inSteps = (count: number): number => Math.ceil(count / 16) * 16;
 
-/** One size for each length, which is enough for all of these batches. */
+/** One size for each length, which is enough for all of these batches; none where labels are learned. */
 export function predictedSizes(batches: Iterable<readonly TokenExample[]>, spec: AdapterSpec): PredictedSizes {
   const sizes = new Map<number, number>();
+  if (spec.task === 'classification') return sizes;
   for (const examples of batches) {
     const rows = examples.flatMap((example) => example.rows);
     const length = rowLength(rows, spec);
     const count = rows.reduce((sum, { tokens, given }) => sum + tokens.length - given, 0);
-    const size = Math.ceil(count / PREDICTED_STEP) * PREDICTED_STEP;
-    sizes.set(length, Math.max(size, sizes.get(length) ?? 0));
+    sizes.set(length, Math.max(inSteps(count), sizes.get(length) ?? 0));
   }
   return sizes;
 }
@@ -163,11 +163,7 @@ function tokenBatch(
       at += row.tokens.length;
     });
   });
-  const enough = sizes.get(length) ?? 0;
-  const predicted = Math.min(
-    count * length,
-    places.length <= enough ? enough : Math.ceil(places.length / PREDICTED_STEP) * PREDICTED_STEP,
-  );
+  const predicted = Math.min(count * length, Math.max(inSteps(places.length), sizes.get(length) ?? 0));
   const filled = (values: readonly number[]): number[] => Array.from({ length: predicted }, (_, i) => values[i] ?? 0);
   const common = {
     tokens: tensor(tokens, [count, length]),

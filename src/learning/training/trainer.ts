@@ -236,7 +236,6 @@ export class AdapterTrainer {
 const MEASURED = 4096;
 
 function* firstBatches(examples: TrainingSet['train'], spec: AdapterSpec): Generator<TrainingSet['train']> {
-  if (spec.task === 'classification') return;
   const count = Math.min(MEASURED, spec.steps * spec.accumulation);
   for (let i = 0; i < count; i++) {
     yield examplesAt(examples, spec, Math.floor(i / spec.accumulation), i % spec.accumulation);

@@ -87,6 +87,9 @@ describe('calls into a process', () => {
     const onEvent = (): void => controller.abort();
     await assert.rejects(own.call('wait', null, { signal: controller.signal, onEvent }), { code: 'CHIMERA_CANCELLED' });
     assert.equal(await own.call('givenUp', null), 1);
+    // One that is late already is never sent.
+    await assert.rejects(own.call('wait', null, { signal: controller.signal }), { code: 'CHIMERA_CANCELLED' });
+    assert.equal(await own.call('givenUp', null), 1);
   });
 
   it('are cancelled where the process is closed, which is gone then', async () => {
