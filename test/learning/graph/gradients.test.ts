@@ -9,7 +9,7 @@ import {
 import { matmul, quantizedMatmul, unpacked } from '../../../src/learning/graph/ops/matmul.ts';
 import { rowMean } from '../../../src/learning/graph/ops/reduce.ts';
 import { zeros } from '../../../src/learning/graph/ops/shape.ts';
-import { DataType } from '../../../src/learning/onnx/types.ts';
+import { DataType, type Shape } from '../../../src/learning/onnx/types.ts';
 import { indices, tensor } from '../../../src/learning/runtime/session.ts';
 import { assertClose, checkGradients, draw, drawn, run, type Check } from './check.ts';
 import { CHECKS, explicitMatrix, HEAD, quantized } from './checks.ts';
@@ -103,9 +103,10 @@ describe('operators', () => {
     build: (graph: Graph, x: Tensor) => Tensor,
     shape: readonly number[],
     values: ArrayLike<number>,
+    declared: Shape = shape,
   ): Promise<ArrayLike<number>> => {
     const graph = new Graph();
-    graph.output('y', build(graph, graph.input('x', DataType.FLOAT, shape)));
+    graph.output('y', build(graph, graph.input('x', DataType.FLOAT, declared)));
     return (await run(graph.toModel(), { x: tensor(Float32Array.from(values), shape) }))['y']!;
   };
 
@@ -128,16 +129,23 @@ describe('operators', () => {
     assertClose((await run(graph.toModel(), {}))['y']!, explicitMatrix(), 2 ** -23, 'elements');
   });
 
-  it('quantizedMatmul is the product with the explicit matrix to 1e-6', async () => {
-    const x = draw('quantized', 0, 'x', 5 * 64, -2, 2);
-    const y = await evaluate((graph, tensor) => quantizedMatmul(graph, tensor, quantized(graph)), [5, 64], x);
-    const expected = productWithTransposed(x, explicitMatrix(), 64);
-    assert.ok(relativeDistance(y, expected) <= 1e-6, String(relativeDistance(y, expected)));
-  });
+  for (const [about, declared] of [
+    ['fixed', [5, 64]],
+    ['open', ['rows', 64]],
+  ] as const) {
+    it(`quantizedMatmul is the product with the explicit matrix to 1e-6 where the number of rows is ${about}`, async () => {
+      const x = draw('quantized', 0, 'x', 5 * 64, -2, 2);
+      const build = (graph: Graph, operand: Tensor): Tensor => quantizedMatmul(graph, operand, quantized(graph));
+      const y = await evaluate(build, [5, 64], x, declared);
+      const expected = productWithTransposed(x, explicitMatrix(), 64);
+      assert.ok(relativeDistance(y, expected) <= 1e-6, String(relativeDistance(y, expected)));
+    });
+  }
 
   it('quantizedMatmul with activations in 8 bits is near it, too, and is not the same', async () => {
     const x = draw('quantized', 0, 'x', 5 * 64, -2, 2);
-    const y = await evaluate((graph, tensor) => quantizedMatmul(graph, tensor, quantized(graph), 4), [5, 64], x);
+    const build = (graph: Graph, operand: Tensor): Tensor => quantizedMatmul(graph, operand, quantized(graph), 4);
+    const y = await evaluate(build, [5, 64], x);
     const distance = relativeDistance(y, productWithTransposed(x, explicitMatrix(), 64));
     // Half a step of 1/127 of a block's largest activation.
     assert.ok(distance > 1e-6 && distance < 1 / 127, String(distance));

@@ -34,7 +34,7 @@ const ENCODER = ['Div', 'Erf', 'Expand', 'LayerNormalization', 'OneHot', 'com.mi
 const DECODER = [
   ...['ConstantOfShape', 'Equal', 'Pad', 'ScatterND', 'Sigmoid', 'SimplifiedLayerNormalization', 'Unsqueeze'],
 ];
-const BLOCKS = ['DequantizeLinear', 'com.microsoft.MatMulNBits'];
+const BLOCKS = ['DequantizeLinear'];
 
 /*
  * What a provider must have kernels for: it computes anything else on the processor, and copies operands there and back.

@@ -79,13 +79,26 @@ export interface Blocks4Tensors {
 }
 
 /**
- * x · Wᵀ for a frozen W in 4-bit blocks (QLoRA, Dettmers et al. 2023). Forward by the runtime's kernel, which knows no minima:
- * W = scale (code − 8) + (minimum + 8 scale), and the second part is a product with the sums of x over each block. Backward the
- * matrix is unpacked for the product and forgotten.
+ * x · Wᵀ for a frozen W in 4-bit blocks (QLoRA, Dettmers et al. 2023). Where shapes are fixed, which is where one trains, the
+ * matrix is unpacked for the product and forgotten: for hundreds of rows that takes no longer than the runtime's kernel for
+ * blocks, it is the very matrix that the reverse pass multiplies by, and every element of it is rounded once. Elsewhere the
+ * kernel reads the blocks themselves. It knows no minima: W = scale (code − 8) + (minimum + 8 scale), and the second part is a
+ * product with the sums of x over each block.
  */
 export function quantizedMatmul(graph: Graph, x: Tensor, w: Blocks4Tensors, accuracy?: 4): Tensor {
-  const { rows, columns, blockSize } = w;
+  const { rows, columns } = w;
   if (lastOf(x.shape) !== columns) throw new RangeError(`[${x.shape}] and [${rows}, ${columns}]ᵀ have no product`);
+  const isFixed = x.shape.every((size) => typeof size === 'number');
+  const y =
+    isFixed && accuracy === undefined
+      ? product(graph, x, unpacked(graph, w), { b: true })
+      : productWithBlocks(graph, x, w, accuracy);
+  graph.record([y], ([dy]) => graph.accumulate(x, product(graph, dy!, unpacked(graph, w), {})));
+  return y;
+}
+
+function productWithBlocks(graph: Graph, x: Tensor, w: Blocks4Tensors, accuracy: 4 | undefined): Tensor {
+  const { rows, columns, blockSize } = w;
   const blocks = columns / blockSize;
   const outer = x.shape.slice(0, -1);
   const shape = [...outer, rows];
@@ -104,9 +117,7 @@ export function quantizedMatmul(graph: Graph, x: Tensor, w: Blocks4Tensors, accu
   const sums = graph.node('ReduceSum', [inBlocks, graph.integers([outer.length + 1])], [...outer, blocks], {
     attributes: { keepdims: 0 },
   });
-  const y = graph.node('Add', [near, product(graph, sums, w.corrections, { b: true })], shape);
-  graph.record([y], ([dy]) => graph.accumulate(x, product(graph, dy!, unpacked(graph, w), {})));
-  return y;
+  return graph.node('Add', [near, product(graph, sums, w.corrections, { b: true })], shape);
 }
 
 /** The matrix itself, [rows, columns]. */
