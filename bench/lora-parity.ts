@@ -1,6 +1,6 @@
 import { hubFolder, loadWeights, realBase } from './learning/bases.ts';
 import { DECODER_4BIT, DECODER_FP32, ENCODER, seededData, specOf, type TrainingCase } from './learning/cases.ts';
-import { compare, mergeDistance } from './learning/parity.ts';
+import { compare, llamaDistance, mergeDistance } from './learning/parity.ts';
 import { criterion, type Benchmark, type BenchmarkResult } from './harness/types.ts';
 
 const STEPS = 200;
@@ -16,7 +16,7 @@ const CASES: readonly (TrainingCase & { readonly batch: number; readonly steps: 
 export const benchmark: Benchmark = {
   name: 'lora-parity',
   title:
-    'Training an adapter computes what PyTorch + PEFT compute: gradients, losses, merges, files (needs a 6 GB venv)',
+    'Training an adapter computes what PyTorch + PEFT compute: gradients, losses, merges, files; llama.cpp the export (needs a 6 GB venv)',
   async run({ seed, log }): Promise<BenchmarkResult> {
     const figures: BenchmarkResult['figures'] = {};
     const criteria: BenchmarkResult['criteria'] = [];
@@ -35,9 +35,15 @@ export const benchmark: Benchmark = {
         criterion(`${its.name}: PEFT's adapter here, outputs`, parity.imported, '<=', 1e-5),
       );
       if (its.precision === 'fp32' && its.task !== 'preference') {
-        const distance = await mergeDistance(setting, (await loadWeights(its.base, log)).weights);
+        const loaded = await loadWeights(its.base, log);
+        const distance = await mergeDistance(setting, loaded.weights);
         log(`${its.name}: merged ${distance}`);
         criteria.push(criterion(`${its.name}: merged against unmerged outputs`, distance, '<=', 1e-6));
+        if (loaded.metadata !== undefined) {
+          const there = await llamaDistance(setting, loaded);
+          log(`${its.name}: in llama.cpp ${there}`);
+          criteria.push(criterion(`${its.name}: merged export in llama.cpp, outputs`, there, '<=', 1e-5));
+        }
       }
     }
     return { figures, criteria };

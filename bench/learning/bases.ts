@@ -8,6 +8,7 @@ import type { ModelConfig } from '../../src/learning/architecture/config.ts';
 import { configOfGguf, configOfHub } from '../../src/learning/architecture/read-config.ts';
 import { findModel, loadModels } from '../../src/learning/registry/manifest.ts';
 import { fetchModel } from '../../src/learning/registry/sources.ts';
+import type { GgufMetadata } from '../../src/learning/weights/gguf-format.ts';
 import { ggufWeights, readGguf } from '../../src/learning/weights/gguf.ts';
 import { encodeSafetensors, readSafetensors, safetensorsWeights } from '../../src/learning/weights/safetensors.ts';
 import type { Weights } from '../../src/learning/weights/types.ts';
@@ -21,6 +22,8 @@ export const benchDirectory = (): string => join(loadConfig().cacheDir, 'bench')
 export interface Loaded {
   readonly weights: Weights;
   readonly config: ModelConfig;
+  /** Of a GGUF file. */
+  readonly metadata?: GgufMetadata;
 }
 
 /** A real base model from the registry's cache or its sources. */
@@ -31,7 +34,7 @@ export async function loadWeights(name: BaseName, log: (line: string) => void): 
   const bytes = await readFile(join(directory, file));
   if (file.endsWith('.gguf')) {
     const gguf = readGguf(bytes, file);
-    return { weights: ggufWeights(gguf), config: configOfGguf(gguf, file) };
+    return { weights: ggufWeights(gguf), config: configOfGguf(gguf, file), metadata: gguf.metadata };
   }
   const hub: unknown = JSON.parse(await readFile(join(directory, 'config.json'), 'utf8'));
   return { weights: safetensorsWeights(readSafetensors(bytes, file)), config: configOfHub(hub, 'config.json') };

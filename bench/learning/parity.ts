@@ -1,6 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { exportGguf } from '../../src/learning/adapters/export.ts';
 import { fromPeft, readPeftFiles, toPeft } from '../../src/learning/adapters/peft.ts';
 import { merged } from '../../src/learning/adapters/merge.ts';
 import type { Adapter } from '../../src/learning/adapters/types.ts';
@@ -8,8 +9,9 @@ import { baseInMemory } from '../../src/learning/architecture/base.ts';
 import { toVector } from '../../src/learning/training/trainables.ts';
 import type { SafetensorsFile } from '../../src/learning/weights/safetensors.ts';
 import type { Weights } from '../../src/learning/weights/types.ts';
+import { llamaLogits } from '../peers/inference.ts';
 import { runTorch, writeTorchRun, type TorchResult } from '../peers/pytorch.ts';
-import { benchDirectory } from './bases.ts';
+import { benchDirectory, type Loaded } from './bases.ts';
 import {
   batchesOf,
   drawnAdapter,
@@ -86,4 +88,25 @@ export async function mergeDistance(setting: Setting, weights: Weights): Promise
   const whole = { ...setting, base: baseInMemory(name, merged(weights, adapter), config, 'fp32') };
   const nothing = { ...adapter, targets: adapter.targets.map((target) => ({ ...target, b: target.b.map(() => 0) })) };
   return relativeDistance(await states(whole, nothing), await states(setting, adapter));
+}
+
+/**
+ * Relative L2 distance of what a decoder with a drawn adapter answers here, and in llama.cpp from a GGUF export that it was merged
+ * into. All of it is exported in single precision: llama.cpp rounds what meets weights in blocks to 8 bits.
+ */
+export async function llamaDistance(setting: Setting, { weights, metadata }: Loaded): Promise<number> {
+  const adapter = drawnAdapter(setting);
+  const { config } = setting.base;
+  if (config.family !== 'decoder' || metadata === undefined) throw new RangeError(`${setting.base.name} is no GGUF`);
+  const single: Weights = { ...weights, blocks4: () => undefined, blocks8: () => undefined };
+  const folder = await mkdtemp(join(tmpdir(), 'chimera-parity-'));
+  try {
+    const file = join(folder, 'merged.gguf');
+    await writeFile(file, exportGguf(single, config, metadata, adapter));
+    const { tokens } = batchesOf(setting)[0]![0]!.rows[0]!;
+    const theirs = await llamaLogits(benchDirectory(), file, tokens);
+    return relativeDistance(theirs, (await states(setting, adapter)).slice(-theirs.length));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }

@@ -1,4 +1,4 @@
-"""Models that answer, in one thread, to lines of JSON: sentence-transformers (embed FOLDER) or llama.cpp (generate GGUF)."""
+"""Models that answer, in one thread, to lines of JSON: sentence-transformers (embed FOLDER) or llama.cpp (generate GGUF, logits GGUF)."""
 
 import json
 import subprocess
@@ -27,7 +27,7 @@ def embedder(folder):
     return answer
 
 
-def llama(gguf, repacked):
+def llama(gguf, repacked, **options):
     import llama_cpp.llama_cpp as library
     from llama_cpp import Llama
 
@@ -39,7 +39,7 @@ def llama(gguf, repacked):
         return own
 
     library.llama_model_default_params = params
-    return Llama(gguf, n_threads=1, n_threads_batch=1, n_ctx=1024, verbose=False)
+    return Llama(gguf, n_threads=1, n_threads_batch=1, n_ctx=1024, verbose=False, **options)
 
 
 def generator(gguf):
@@ -67,11 +67,25 @@ def generator(gguf):
     return answer
 
 
+def scorer(gguf):
+    # Keys and values are kept in half precision by default.
+    single = {"type_k": 0, "type_v": 0, "flash_attn": False}
+    model = llama(gguf, repacked=False, logits_all=True, **single)
+
+    def answer(question):
+        """What the model says of the token after the last one."""
+        model.reset()
+        model.eval(question["tokens"])
+        return {"logits": model.scores[len(question["tokens"]) - 1].tolist()}
+
+    return answer
+
+
 if sys.argv[1] == "try":
     own = llama(sys.argv[2], repacked=True)
     own.eval(own.tokenize(b"A prompt of more than a few tokens, as many as one reads at once. " * 4))
     sys.exit()
 
-answers = {"embed": embedder, "generate": generator}[sys.argv[1]](sys.argv[2])
+answers = {"embed": embedder, "generate": generator, "logits": scorer}[sys.argv[1]](sys.argv[2])
 for line in sys.stdin:
     print(json.dumps(answers(json.loads(line))), flush=True)

@@ -50,5 +50,18 @@ export async function startLlama(workDir: string, gguf: string): Promise<Generat
   return { generate: async (prompt, tokens) => (await ask({ prompt, tokens })) as Generated, close };
 }
 
+/**
+ * What llama.cpp says of the token after the last one, in single precision where the file is: a logit for each of the vocabulary.
+ * Throws `CHIMERA_SETUP` where it cannot be had.
+ */
+export async function llamaLogits(workDir: string, gguf: string, tokens: readonly number[]): Promise<number[]> {
+  const { ask, close } = await start('llama.cpp', pythonOf(workDir, LLAMA), 'logits', gguf);
+  try {
+    return ((await ask({ tokens })) as { logits: number[] }).logits;
+  } finally {
+    await close();
+  }
+}
+
 const start = async (what: string, python: Promise<string>, task: string, model: string): Promise<LineProcess> =>
   startLines(what, await python, ['-I', SCRIPT, task, model]);
