@@ -8,8 +8,8 @@ import { benchDirectory, hubFolder, realBase } from './learning/bases.ts';
 import { DECODER_4BIT, DECODER_FP32, ENCODER, fullData, specOf, type TrainingCase } from './learning/cases.ts';
 import { locateBase } from './learning/inference-service.ts';
 import { batchesOf, drawnAdapter } from './learning/ours.ts';
-import type { StepsFile } from './learning/steps.ts';
-import { startSteps, type StepProcess } from './learning/step-process.ts';
+
+import { startSteps, type StepProcess, type StepsFile } from './learning/step-process.ts';
 import { alternate, spread } from './harness/measure.ts';
 import { criterion, type Benchmark, type BenchmarkResult } from './harness/types.ts';
 import { draw, loadTuningMails } from './mail/tuning.ts';

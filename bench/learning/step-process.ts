@@ -1,4 +1,13 @@
+import type { AdapterSpec } from '../../src/contracts/adapters.ts';
+import type { TrainingSet } from '../../src/learning/training/types.ts';
 import { startLines } from '../peers/line-process.ts';
+import type { TrainingCase } from './cases.ts';
+
+/** What our process trains: `steps.ts` reads it. */
+export interface StepsFile extends Pick<TrainingCase, 'base' | 'precision'> {
+  readonly spec: AdapterSpec;
+  readonly data: TrainingSet;
+}
 
 /** What steps of training took. */
 export interface Took {

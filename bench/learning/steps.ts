@@ -1,21 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import type { AdapterSpec } from '../../src/contracts/adapters.ts';
 import { AdapterTrainer } from '../../src/learning/training/trainer.ts';
-import type { TrainingSet } from '../../src/learning/training/types.ts';
 import { realBase } from './bases.ts';
-import type { TrainingCase } from './cases.ts';
-import type { Took } from './step-process.ts';
+import type { StepsFile, Took } from './step-process.ts';
 
 /*
  * A process that only trains: what, in a file that its command line names; a line of numbers of steps on its standard input, a line of
  * JSON for each with what they took. The peer's process speaks the same.
  */
-
-export interface StepsFile extends Pick<TrainingCase, 'base' | 'precision'> {
-  readonly spec: AdapterSpec;
-  readonly data: TrainingSet;
-}
 
 const { base: name, precision, spec, data } = JSON.parse(readFileSync(process.argv[2]!, 'utf8')) as StepsFile;
 const base = await realBase(name, precision, (line) => console.error(line));
