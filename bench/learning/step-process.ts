@@ -21,11 +21,17 @@ export interface Took {
 /** A process that takes as many steps as a line on its standard input says, and answers each with a line of {@link Took}. */
 export interface StepProcess {
   steps(count: number): Promise<Took>;
+  /** What share of a step is products of matrices. Asked of the peer. */
+  products(): Promise<number>;
   close(): Promise<void>;
 }
 
 /** Starts one. Throws `CHIMERA_SETUP` with the last lines of its errors where it ends before it is told to. */
 export function startSteps(what: string, program: string, args: readonly string[]): StepProcess {
   const { ask, close } = startLines(what, program, args);
-  return { steps: async (count) => (await ask(count)) as Took, close };
+  return {
+    steps: async (count) => (await ask(count)) as Took,
+    products: async () => ((await ask('products')) as { products: number }).products,
+    close,
+  };
 }

@@ -1,7 +1,8 @@
 """The peer: PyTorch + PEFT, as one trains a LoRA with them.
 
     pytorch.py check FOLDER       what FOLDER/run.json asks for; writes FOLDER/result.json and FOLDER/gradient.safetensors
-    pytorch.py steps FOLDER       a line of numbers of steps on standard input, a line of JSON for each on standard output
+    pytorch.py steps FOLDER       a line of numbers of steps on standard input, a line of JSON for each on standard output;
+                                  to the line "products", what share of a step is products of matrices
 
 FOLDER/run.json: `hub` (folder of the base), `task`, `spec` (Chimera's specification of an adapter), `labels` (their number),
 `batches` (examples of each step), `steps`; FOLDER/adapter: the adapter to begin with, in PEFT's files. Everything here is written from
@@ -149,11 +150,27 @@ def peak():
     return 1024 * int(next(line for line in status.splitlines() if line.startswith("VmHWM:")).split()[1])
 
 
+PRODUCTS = {"aten::mm", "aten::addmm", "aten::bmm", "aten::baddbmm"}
+
+
+def share_of_products(training):
+    """Of the time of a step; products inside of fused attention are not counted."""
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
+        for _ in range(3):
+            training.step()
+    times = {event.key: event.self_cpu_time_total for event in profile.key_averages()}
+    return sum(time for key, time in times.items() if key in PRODUCTS) / sum(times.values())
+
+
 def steps(folder, run):
     training = Training(load(folder / "adapter", run, trainable=True), run)
     for line in sys.stdin:
+        question = json.loads(line)
+        if question == "products":
+            print(json.dumps({"products": share_of_products(training)}), flush=True)
+            continue
         begun, busy = time.perf_counter(), time.process_time()
-        for _ in range(int(line)):
+        for _ in range(question):
             training.step()
         took = {"seconds": time.perf_counter() - begun, "busy": time.process_time() - busy, "peak": peak()}
         print(json.dumps(took), flush=True)
