@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { readdirSync } from 'node:fs';
 import { Graph, type Tensor } from '../../../src/learning/graph/graph.ts';
+import { multiply } from '../../../src/learning/graph/ops/arithmetic.ts';
 import {
   labelLogProbabilities,
   tokenLogProbabilities,
   weightedNegativeSum,
 } from '../../../src/learning/graph/ops/loss.ts';
 import { matmul, quantizedMatmul, unpacked } from '../../../src/learning/graph/ops/matmul.ts';
-import { rowMean } from '../../../src/learning/graph/ops/reduce.ts';
+import { rowMean, sum } from '../../../src/learning/graph/ops/reduce.ts';
 import { zeros } from '../../../src/learning/graph/ops/shape.ts';
 import { DataType, type Shape } from '../../../src/learning/onnx/types.ts';
 import { indices, tensor } from '../../../src/learning/runtime/session.ts';
@@ -149,6 +150,23 @@ describe('operators', () => {
     const distance = relativeDistance(y, productWithTransposed(x, explicitMatrix(), 64));
     // Half a step of 1/127 of a block's largest activation.
     assert.ok(distance > 1e-6 && distance < 1 / 127, String(distance));
+  });
+
+  it('quantizedMatmul unpacks its matrix for the reverse pass when there is a gradient to multiply it by, not before', () => {
+    const graph = new Graph();
+    const x = graph.input('x', DataType.FLOAT, [5, 64], { differentiable: true });
+    const factors = graph.input('factors', DataType.FLOAT, [5, quantized(new Graph()).rows]);
+    const loss = sum(graph, multiply(graph, quantizedMatmul(graph, x, quantized(graph)), factors), [0, 1]);
+    graph.output('dx', graph.backward(loss, [x])[0]!);
+    const { nodes } = graph.toModel();
+    const maker = new Map(nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+    const waitsFor = (name: string, what: string): boolean =>
+      name === what || (maker.get(name)?.inputs.some((input) => waitsFor(input, what)) ?? false);
+    const unpacking = nodes.filter(({ operator }) => operator === 'DequantizeLinear');
+    assert.deepEqual(
+      unpacking.map(({ outputs }) => waitsFor(outputs[0]!, 'factors')),
+      [false, true],
+    );
   });
 
   it('tokenLogProbabilities are the log-probabilities of explicit logits, their gradients too', async () => {

@@ -1,7 +1,8 @@
 import { CONTRIB, type Graph, type Tensor } from '../graph.ts';
-import { broadcast, lastOf } from '../shapes.ts';
+import { broadcast, lastOf, sizeOf } from '../shapes.ts';
+import { add, scale } from './arithmetic.ts';
 import { sumTo } from './reduce.ts';
-import { asMatrix } from './shape.ts';
+import { asMatrix, reshape, slice } from './shape.ts';
 
 interface Transposed {
   readonly a?: boolean;
@@ -93,7 +94,7 @@ export function quantizedMatmul(graph: Graph, x: Tensor, w: Blocks4Tensors, accu
     isFixed && accuracy === undefined
       ? product(graph, x, unpacked(graph, w), { b: true })
       : productWithBlocks(graph, x, w, accuracy);
-  graph.record([y], ([dy]) => graph.accumulate(x, product(graph, dy!, unpacked(graph, w), {})));
+  graph.record([y], ([dy]) => graph.accumulate(x, product(graph, dy!, unpacked(graph, w, dy), {})));
   return y;
 }
 
@@ -120,14 +121,24 @@ function productWithBlocks(graph: Graph, x: Tensor, w: Blocks4Tensors, accuracy:
   return graph.node('Add', [near, product(graph, sums, w.corrections, { b: true })], shape);
 }
 
-/** The matrix itself, [rows, columns]. */
-export function unpacked(graph: Graph, w: Blocks4Tensors): Tensor {
-  const { rows, columns, blockSize } = w;
-  const shape = [rows, columns / blockSize, blockSize];
-  const scaled = graph.node('DequantizeLinear', [w.codes, w.columnScales], shape, {
+/**
+ * The matrix itself, [rows, columns]; `after` another tensor is there, where one is given. What depends on constants alone the runtime
+ * may compute at any time: matrices of the reverse pass it unpacked during the forward one, and held them all.
+ */
+export function unpacked(graph: Graph, w: Blocks4Tensors, after?: Tensor): Tensor {
+  const { rows, columns } = w;
+  const shape = [rows, columns / w.blockSize, w.blockSize];
+  const scales = after === undefined ? w.columnScales : notBefore(graph, w.columnScales, after);
+  const scaled = graph.node('DequantizeLinear', [w.codes, scales], shape, {
     type: graph.float,
-    attributes: { axis: 2, block_size: blockSize },
+    attributes: { axis: 2, block_size: w.blockSize },
   });
   const whole = graph.node('Add', [scaled, w.columnMinima], shape);
   return graph.node('Reshape', [whole, graph.integers([rows, columns])], [rows, columns]);
+}
+
+/** `x`, in a tensor that depends on `after`: plus zero times an element of it, which must be finite. */
+function notBefore(graph: Graph, x: Tensor, after: Tensor): Tensor {
+  const first = slice(graph, reshape(graph, after, [sizeOf(after.shape)]), 0, 0, 1);
+  return add(graph, x, scale(graph, first, 0));
 }
