@@ -213,15 +213,24 @@ export function blocks(graph: Graph, base: BaseModel, modules: readonly string[]
   const constant = (part: string): Tensor => stacked(graph, base, named(part));
   const packed = constant('codes');
   const [rows, count, half] = packed.shape as [number, number, number];
-  const again = (part: string, type: DataType, shape: readonly number[], as: string): Tensor =>
-    graph.initializer(`${named(part).join('+')}/${as}`, type, shape, together(base, named(part)).data);
+  const flat = graph.provider === 'cpu';
+  const outer = flat ? [rows * count] : [rows, count];
+  const again = (part: string, type: DataType, inner: readonly number[]): Tensor =>
+    graph.initializer(
+      `${named(part).join('+')}/unpacking`,
+      type,
+      [...outer, ...inner],
+      together(base, named(part)).data,
+    );
   return {
     ...{ rows, columns: count * half * 2, blockSize: half * 2, packed },
-    codes: again('codes', DataType.UINT4, [rows, count, half * 2], 'uint4'),
     scales: constant('scales'),
-    columnScales: again('scales', DataType.FLOAT, [rows, count, 1], 'column'),
-    columnMinima: constant('minima'),
     corrections: constant('corrections'),
+    unpacking: {
+      codes: again('codes', DataType.UINT4, [half * 2]),
+      scales: again('scales', DataType.FLOAT, flat ? [] : [1]),
+      minima: again('minima', DataType.FLOAT, [1]),
+    },
   };
 }
 
