@@ -1,5 +1,5 @@
 import type { AdapterSpec } from '../contracts/adapters.ts';
-import { ChimeraError } from '../contracts/errors.ts';
+import { isChimeraError } from '../contracts/errors.ts';
 import type { JsonObject, ModelRecord } from '../contracts/records.ts';
 import { hashOf } from '../core/canonical/canonical.ts';
 import { mergeName, type MergeMethod } from '../core/training/adapter/variants.ts';
@@ -9,7 +9,7 @@ import { tiesMergeFiles, type MergedFile } from '../learning/adapters/merge-host
 import type { Stores } from '../stores/index.ts';
 import type { ActivityDeps } from './deps.ts';
 import { validated } from './model-scores.ts';
-import type { Material, RunHooks, TrainedModel } from './training-types.ts';
+import type { LeftOut, Material, RunHooks, TrainedModel } from './training-types.ts';
 
 /** What the old and the new adapter weigh. */
 const WEIGHTS = [0.5, 0.5];
@@ -30,25 +30,29 @@ export async function adapterBefore(
   );
 }
 
-/** Merges an adapter that was trained on this dataset with the one before it. */
+/** Merges an adapter that was trained on this dataset with the one before it, or says why the two cannot be merged. */
 export async function mergeWithPrevious(
   deps: Pick<ActivityDeps, 'stores' | 'learning'>,
   project: string,
   material: Material,
   { spec, method }: { spec: AdapterSpec; method: MergeMethod },
   { signal, note }: RunHooks,
-): Promise<TrainedModel> {
+): Promise<TrainedModel | LeftOut> {
   const { stores } = deps;
   const { type, datasetId } = material;
   const trained = await stores.models.list(project, { taskType: type.name, dataset: datasetId });
   const own = trained.findLast(({ name }) => name === spec.name);
   const before = await adapterBefore(stores, project, type.name, spec.name, datasetId);
-  if (own === undefined || before === undefined) {
-    throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'adapter to merge with', name: spec.name });
-  }
+  if (own === undefined || before === undefined) return { leftOut: `there is no adapter ${spec.name} before this one` };
   note({ merging: [before.id, own.id], method });
   const files = await Promise.all([before, own].map(({ artifact }) => stores.artifacts.get(artifact)));
-  const { bytes, error } = await merged(method, files, spec.rank);
+  // The one before may be of other labels, layers or weights of its base: the task type or the specification has changed.
+  const made = await merged(method, files, spec.rank).catch((error: unknown) => {
+    if (isChimeraError(error, 'CHIMERA_INVALID_INPUT')) return { leftOut: error.message };
+    throw error;
+  });
+  if ('leftOut' in made) return made;
+  const { bytes, error } = made;
   const artifact = await stores.artifacts.put(bytes, { kind: 'model' });
   const parents = [before.id, own.id];
   const document = { ...spec, name: mergeName(spec.name, method), merge: { method, parents, weights: WEIGHTS } };

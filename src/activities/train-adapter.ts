@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import type { AdapterSpec } from '../contracts/adapters.ts';
+import { isChimeraError } from '../contracts/errors.ts';
 import { failpoint } from '../contracts/failpoint.ts';
 import { SIGNALS, type TrainingPoint } from '../contracts/messages.ts';
 import type { JsonObject } from '../contracts/records.ts';
@@ -8,6 +9,7 @@ import { trainUntil, type TrainingHooks } from '../learning/training/host.ts';
 import type { TrainingJob } from '../learning/training/job.ts';
 import type { Look } from '../learning/training/types.ts';
 import type { ActivityDeps } from './deps.ts';
+import { pastCrashes } from './crashes.ts';
 import { adapterBefore } from './merge-adapters.ts';
 import { validated } from './model-scores.ts';
 import type { Material, RunHooks, TrainedModel } from './training-types.ts';
@@ -16,6 +18,8 @@ type Deps = Pick<ActivityDeps, 'stores' | 'learning' | 'temporal' | 'runtimes'>;
 
 /** Steps between two checkpoints: what is lost with a worker at most. */
 const CHECKPOINT_EVERY = 10;
+/** Checkpoints that a run leaves behind it. */
+const KEPT = 2;
 /** Points of its loss curve that a run sends to its workflow at most: each is an event of its history. */
 const POINTS = 60;
 
@@ -29,9 +33,9 @@ export async function trainAdapterModel(
   until?: number,
 ): Promise<TrainedModel | { left: Look }> {
   const { stores, learning } = deps;
-  const { type, datasetId, data } = material;
+  const { datasetId, data } = material;
   const run = hashOf({ datasetId, spec } as unknown as JsonObject).slice(0, 32);
-  const saved = await stores.snapshots.latest(project, run);
+  const latest = () => stores.snapshots.latest(project, run, until);
   note({ waitingFor: `base model ${spec.base}` });
   const base = await learning.locate(spec.base, {
     signal,
@@ -42,7 +46,6 @@ export async function trainAdapterModel(
   const job: TrainingJob = { base, spec, ...examples, ...runtime };
   const tell = pointTeller(deps, spec);
   const hooks: TrainingHooks = {
-    ...(saved === undefined ? {} : { checkpoint: await stores.artifacts.get(saved.artifact) }),
     checkpointEvery: CHECKPOINT_EVERY,
     signal,
     onStep: ({ step, of, loss, looks }) => {
@@ -54,14 +57,18 @@ export async function trainAdapterModel(
       failpoint('checkpoint.put');
       await stores.snapshots.put(project, run, step, artifact);
       failpoint('checkpoint.row');
+      await stores.snapshots.prune(project, run, KEPT);
     },
   };
-  const trained = await trainUntil(job, hooks, until ?? Infinity);
+  const trained = await pastCrashes(spec.name, latest, async (saved) => {
+    const checkpoint = saved && { checkpoint: await stores.artifacts.get(saved.artifact) };
+    return trainUntil(job, { ...hooks, ...checkpoint }, until ?? Infinity);
+  });
   if ('left' in trained) return trained;
   const artifact = await stores.artifacts.put(trained.bytes, { kind: 'model' });
   const document = spec as unknown as JsonObject;
   const validation = await validated(deps, material, { artifact, spec: document }, signal);
-  const previous = await adapterBefore(stores, project, type.name, spec.name, datasetId);
+  const previous = await comparedWith(deps, project, material, spec.name, signal);
   const { before, after, progress, baseSha256, numericProfile } = trained;
   return {
     run,
@@ -73,13 +80,31 @@ export async function trainAdapterModel(
       ...(before === undefined ? {} : { before: { ...before } }),
       after: { ...after },
       // The adapter that this one follows, on the same examples.
-      ...(previous === undefined
-        ? {}
-        : { previous: { id: previous.id, validation: await validated(deps, material, previous, signal) } }),
+      ...(previous === undefined ? {} : { previous }),
       looks: progress.looks as unknown as JsonObject[],
       ...{ baseSha256, numericProfile },
     },
   };
+}
+
+/** The adapter of this name before this one, on the same examples; undefined where there is none, or its base has gone. */
+async function comparedWith(
+  deps: Deps,
+  project: string,
+  material: Material,
+  name: string,
+  signal: AbortSignal,
+): Promise<JsonObject | undefined> {
+  const before = await adapterBefore(deps.stores, project, material.type.name, name, material.datasetId);
+  if (before === undefined) return undefined;
+  try {
+    return { id: before.id, validation: await validated(deps, material, before, signal) };
+  } catch (error) {
+    // What was trained must not be lost for want of a comparison.
+    if (!isChimeraError(error, 'CHIMERA_INVALID_INPUT') && !isChimeraError(error, 'CHIMERA_MODEL_UNAVAILABLE'))
+      throw error;
+    return { id: before.id, why: error.message };
+  }
 }
 
 /** Sends points of the curve to the workflow that this activity belongs to. News that gets lost is no failure. */

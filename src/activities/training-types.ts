@@ -16,6 +16,11 @@ export interface LeftModel {
   left: { step: number; loss: number; accuracy?: number };
 }
 
+/** Why a planned variant was not made. */
+export interface LeftOut {
+  leftOut: string;
+}
+
 /** What a training came to, before it is registered. */
 export interface TrainedModel {
   /** Name of the run, by which its checkpoints are found. */

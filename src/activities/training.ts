@@ -14,21 +14,22 @@ import { adapterBefore, mergeWithPrevious } from './merge-adapters.ts';
 import { textOf } from './model-scores.ts';
 import { trainAdapterModel } from './train-adapter.ts';
 import { trainLinear } from './train-linear.ts';
-import type { LeftModel, ModelSummary, TrainedModel } from './training-types.ts';
+import type { LeftModel, LeftOut, ModelSummary, TrainedModel } from './training-types.ts';
 
 export interface TrainingActivities {
   /**
    * The names of what is to be trained: what is asked for, else all linear variants, the adapters whose base model the project
-   * has, each with its merges with the one that was trained before it, and those that the caller specifies. `CHIMERA_NOT_FOUND`
-   * names the known ones.
+   * has, each with its merges with the one that was trained before it on another dataset, and those that the caller specifies.
+   * `CHIMERA_NOT_FOUND` names the known ones.
    */
   planTraining(input: {
     project?: string;
     taskType?: string;
+    datasetId?: string;
     variants?: string[];
     adapters?: AdapterSpec[];
   }): Promise<string[]>;
-  /** Trains one variant, resuming from the last checkpoint, and registers it by content. */
+  /** Trains one variant, resuming from the last checkpoint, and registers it by content. A merge that cannot be made is left out. */
   trainModel(input: {
     project: string;
     taskType: string;
@@ -39,7 +40,7 @@ export interface TrainingActivities {
     adapter?: AdapterSpec;
     /** Leave an adapter's training after so many steps: the next attempt goes on from there. */
     until?: number;
-  }): Promise<ModelSummary | LeftModel>;
+  }): Promise<ModelSummary | LeftModel | LeftOut>;
 }
 
 export function createTrainingActivities(deps: ActivityDeps): TrainingActivities {
@@ -48,7 +49,7 @@ export function createTrainingActivities(deps: ActivityDeps): TrainingActivities
     (await stores.baseModels.get(project, base)) !== undefined;
 
   return {
-    async planTraining({ project, taskType, variants, adapters = [] }) {
+    async planTraining({ project, taskType, datasetId, variants, adapters = [] }) {
       const specs = [...adapters, ...ADAPTER_VARIANTS];
       const linear = LINEAR_VARIANTS.map(({ name }) => name);
       const known = [...linear, ...specs.map(({ name }) => name)];
@@ -76,7 +77,9 @@ export function createTrainingActivities(deps: ActivityDeps): TrainingActivities
 
       async function mergesOf(trained: readonly string[]): Promise<string[]> {
         if (project === undefined || taskType === undefined) return [];
-        const before = await Promise.all(trained.map((name) => adapterBefore(stores, project, taskType, name)));
+        const before = await Promise.all(
+          trained.map((name) => adapterBefore(stores, project, taskType, name, datasetId)),
+        );
         const again = trained.filter((_, i) => before[i] !== undefined);
         return again.flatMap((name) => MERGE_METHODS.map((method) => mergeName(name, method)));
       }
@@ -96,6 +99,7 @@ export function createTrainingActivities(deps: ActivityDeps): TrainingActivities
         if (merge !== undefined && spec?.name === merge.adapter) {
           const own = { spec: { ...spec, seed }, method: merge.method };
           const merged = await mergeWithPrevious(deps, project, material, own, hooks);
+          if ('leftOut' in merged) return merged;
           return register(project, taskType, datasetId, { name: variant, price: spec.price }, merged);
         }
         const trained =
@@ -121,6 +125,8 @@ export function createTrainingActivities(deps: ActivityDeps): TrainingActivities
     const audit = { type: 'model.trained', actor: `training/${run}`, subject: id, details };
     await stores.models.put(project, { id, name, taskType, artifact, price, dataset, spec, report }, audit);
     failpoint('model.row');
+    // Nobody goes on from them, and whoever trains the same again, on another machine perhaps, must not be held to them.
+    await stores.snapshots.prune(project, run, 0);
     const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
     const text = `model ${name}: balanced accuracy ${percent(validation.balancedAccuracy)} on validation, price ${price}`;
     return { id, name, price, validation, text };

@@ -138,6 +138,12 @@ export const ERRORS = {
     'there is not enough data: {why}',
     'Send more tasks and feedback, or lower the minimum.',
   ),
+  CHIMERA_TRAINING_CRASHES: entry(
+    422,
+    false,
+    'training {what} brings its process down, {times} times since step {step}: {why}',
+    'Let a step need less memory (smaller batch, maxTokens or rank; accumulation instead), or use a larger device.',
+  ),
   CHIMERA_DIVERGED: entry(
     422,
     false,

@@ -135,19 +135,27 @@ export const trainingInput = z.strictObject({
   leaseMs: positiveMs.default(30 * 60_000),
 });
 
-export const sweepInput = z.strictObject({
-  project,
-  taskType,
-  seed,
-  datasetId: z.string(),
-  deviceClass: z.string().default('cpu'),
-  /** What all candidates have in common. */
-  adapter: adapterSpec,
-  learningRates: z.array(z.number().gt(0).max(1)).min(1).max(16),
-  /** Default: the adapter's own. */
-  ranks: z.array(z.number().int().min(1).max(256)).min(1).max(8).optional(),
-  leaseMs: positiveMs.default(30 * 60_000),
-});
+export const sweepInput = z
+  .strictObject({
+    project,
+    taskType,
+    seed,
+    datasetId: z.string(),
+    deviceClass: z.string().default('cpu'),
+    /** What all candidates have in common. */
+    adapter: adapterSpec,
+    learningRates: z.array(z.number().gt(0).max(1)).min(1).max(16),
+    /** Default: the adapter's own. */
+    ranks: z.array(z.number().int().min(1).max(256)).min(1).max(8).optional(),
+    leaseMs: positiveMs.default(30 * 60_000),
+  })
+  .superRefine(({ adapter, learningRates, ranks = [adapter.rank] }, context) => {
+    const count = learningRates.length * ranks.length;
+    const least = 2 ** Math.ceil(Math.log2(count));
+    if (adapter.steps >= least) return;
+    const message = `${count} candidates are halved until one is left: that takes ${least} steps or more`;
+    context.addIssue({ code: 'custom', path: ['adapter', 'steps'], message });
+  });
 
 export const evolutionInput = z.strictObject({
   project,

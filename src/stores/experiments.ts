@@ -142,6 +142,16 @@ export function createSnapshots(db: Database): SnapshotsRepository {
     },
     get: async (project, name, step) =>
       (await newest('project = $1 AND name = $2 AND step = $3', [project, name, step]))?.artifact,
-    latest: (project, name) => newest('project = $1 AND name = $2', [project, name]),
+    latest: (project, name, until) =>
+      until === undefined
+        ? newest('project = $1 AND name = $2', [project, name])
+        : newest('project = $1 AND name = $2 AND step <= $3', [project, name, until]),
+    async prune(project, name, keep) {
+      await db.execute(
+        `DELETE FROM snapshots WHERE project = $1 AND name = $2 AND step NOT IN
+           (SELECT step FROM snapshots WHERE project = $1 AND name = $2 ORDER BY step DESC LIMIT $3)`,
+        [project, name, keep],
+      );
+    },
   };
 }

@@ -151,7 +151,10 @@ export interface SnapshotsRepository {
   /** The first wins: a step of a search or a training run has one state. `name` is an experiment or a training run. */
   put(project: string, name: string, step: number, artifact: ArtifactRef): Promise<void>;
   get(project: string, name: string, step: number): Promise<ArtifactRef | undefined>;
-  latest(project: string, name: string): Promise<{ step: number; artifact: ArtifactRef } | undefined>;
+  /** The last one, or the last one of at most so many steps. */
+  latest(project: string, name: string, until?: number): Promise<{ step: number; artifact: ArtifactRef } | undefined>;
+  /** Forgets all but the last so many. */
+  prune(project: string, name: string, keep: number): Promise<void>;
 }
 
 export interface RolloutRecord {

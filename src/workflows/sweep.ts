@@ -52,7 +52,6 @@ export const sweepWorkflow = defineWorkflow('sweepWorkflow', 'run', sweepInput, 
   const rounds: SweepTrial[][] = [];
   let candidates: readonly SweepCandidate[] = all;
   for (const until of ends) {
-    if (candidates.length === 1) break;
     story.now(`training ${candidates.length} candidates to step ${until}`, 'training');
     const trials = await Promise.all(
       candidates.map(async (candidate): Promise<SweepTrial> => {

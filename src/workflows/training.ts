@@ -67,6 +67,7 @@ export const trainingWorkflow = defineWorkflow(
     const variants = await activities(io('plan the training')).planTraining({
       project,
       taskType,
+      datasetId,
       ...(input.variants === undefined ? {} : { variants: input.variants }),
       ...(adapters === undefined ? {} : { adapters }),
     });
@@ -91,6 +92,8 @@ export const trainingWorkflow = defineWorkflow(
         if ('left' in trained) {
           left[variant] = trained.left;
           story.tell(`left ${variant} at step ${trained.left.step}, validation loss ${trained.left.loss.toFixed(4)}`);
+        } else if ('leftOut' in trained) {
+          story.tell(`left ${variant} out: ${trained.leftOut}`);
         } else {
           models.push(trained);
           story.tell(trained.text);
@@ -107,8 +110,9 @@ export const trainingWorkflow = defineWorkflow(
           withLease({ project, deviceClass, priority: 3, maxMs: input.leaseMs, purpose }, story, train),
         );
       } catch (error) {
-        // A pause cancels what runs; where the workflow itself is cancelled, that goes on.
-        if (!view.paused || !isCancellation(error) || CancellationScope.current().consideredCancelled) throw error;
+        // A pause cancels what runs, and may be over before that has ended; where the workflow itself is cancelled, that goes on.
+        const byPause = scope.consideredCancelled && !CancellationScope.current().consideredCancelled;
+        if (!byPause || !isCancellation(error)) throw error;
         story.now('paused', 'paused');
       } finally {
         running = undefined;

@@ -171,6 +171,15 @@ describe('stores: registry', () => {
     await snapshots.put(project, 'e', 10, artifact('3'.repeat(64)));
     assert.deepEqual(await snapshots.latest(project, 'e'), { step: 10, artifact: artifact('2'.repeat(64)) });
     assert.equal(await snapshots.get(project, 'e', 2), undefined);
+    assert.deepEqual(await snapshots.latest(project, 'e', 9), { step: 1, artifact: artifact('1'.repeat(64)) });
+    assert.equal(await snapshots.latest(project, 'e', 0), undefined);
+    await snapshots.put(project, 'other', 1, artifact('1'.repeat(64)));
+    await snapshots.prune(project, 'e', 1);
+    assert.equal(await snapshots.get(project, 'e', 1), undefined);
+    assert.equal((await snapshots.latest(project, 'e'))?.step, 10);
+    await snapshots.prune(project, 'e', 0);
+    assert.equal(await snapshots.latest(project, 'e'), undefined);
+    assert.equal((await snapshots.latest(project, 'other'))?.step, 1);
   });
 
   it('moves a rollout by compare-and-set and decides it once', async () => {

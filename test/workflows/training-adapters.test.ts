@@ -3,6 +3,7 @@ import type { DatasetSummary } from '../../src/activities/curation.ts';
 import type { TaskResult } from '../../src/activities/task-outcome.ts';
 import { adapterSpec, type AdapterSpec } from '../../src/contracts/adapters.ts';
 import { UPDATES } from '../../src/contracts/messages.ts';
+import { hashOf } from '../../src/core/canonical/canonical.ts';
 import type { Genome } from '../../src/core/evolution/genome.ts';
 import { decodeAdapter } from '../../src/learning/adapters/file.ts';
 import type { SweepResult } from '../../src/workflows/sweep.ts';
@@ -73,9 +74,25 @@ describe('adapters in workflows', function () {
       const lines = await platform.stores.ledger.list(scene.project);
       return lines.some(({ holder }) => holder === handle.workflowId);
     });
+    const whole = { ...own, name: 'paused', seed: 'chimera' };
+    const run = hashOf({ datasetId: dataset.id, spec: whole }).slice(0, 32);
+    const checkpoint = (): Promise<unknown> => platform.stores.snapshots.latest(scene.project, run);
+    assert.ok((await checkpoint()) !== undefined, 'it stands at a checkpoint');
     await handle.executeUpdate(UPDATES.resume, { args: [{ by: 'ada' }] });
     const { models } = (await handle.result()) as TrainingResult;
     assert.equal(models[0]!.id, undisturbed.models[0]!.id);
+    assert.equal(await checkpoint(), undefined, 'nobody needs it once the adapter is registered');
+  });
+
+  it('go on where a pause ends before the training has stopped for it', async () => {
+    const handle = await platform.start('trainingWorkflow', trainOne(spec({ name: 'hurried', steps: 120 })));
+    const view = (): Promise<TrainingView> => handle.query<TrainingView>('progress');
+    await until('some steps', async () => ((await view()).curves['hurried']?.at(-1)?.step ?? 0) >= 12);
+    const paused = handle.executeUpdate(UPDATES.pause, { args: [{ by: 'ada' }] });
+    await until('the pause', async () => (await view()).paused);
+    await handle.executeUpdate(UPDATES.resume, { args: [{ by: 'ada' }] });
+    await paused;
+    assert.equal(((await handle.result()) as TrainingResult).models.length, 1);
   });
 
   it('are asked by agents of the stream like any other model', async () => {
@@ -130,6 +147,42 @@ describe('adapters in workflows', function () {
     for (const { spec: merged } of records.slice(1)) {
       assert.deepEqual((merged['merge'] as { parents: string[] }).parents, parents);
     }
+  });
+
+  it('are trained again on the same data, and merged with nothing that cannot be: neither themselves nor other layers', async () => {
+    const own = spec({ name: 'again' });
+    const all = input({ adapters: [own] });
+    await platform.execute('trainingWorkflow', all);
+    const again = await platform.execute<TrainingResult>('trainingWorkflow', all);
+    assert.deepEqual(
+      again.models.filter(({ name }) => name.startsWith('again')).map(({ name }) => name),
+      ['again'],
+    );
+    await scene.serve('others', notes(80, { from: 240 }));
+    const grown = await platform.execute<DatasetSummary>('curationWorkflow', { ...scene.subject });
+    const handle = await platform.start('trainingWorkflow', {
+      ...{ ...scene.subject, datasetId: grown.id },
+      adapters: [{ ...own, targets: ['query'] }],
+    });
+    const { models } = (await handle.result()) as TrainingResult;
+    assert.ok(models.every(({ name }) => !name.startsWith('again-')));
+    assert.match(await stateText(handle), /left again-linear out: [^]*the first adapter updates this layer/);
+  });
+
+  it('are looked for where candidates stop early, too', async () => {
+    const adapter = spec({ name: 'stale', steps: 48, evaluateEvery: 2, patience: 1 });
+    const { rounds } = await platform.execute<SweepResult>(
+      'sweepWorkflow',
+      input({ adapter, learningRates: [0.5, 0.3] }),
+    );
+    assert.ok(rounds[0]!.every(({ step, loss }) => step <= 24 && loss !== undefined));
+    const few = await failureOf(
+      await platform.start(
+        'sweepWorkflow',
+        input({ adapter: { ...adapter, steps: 2 }, learningRates: [0.5, 0.3, 0.1] }),
+      ),
+    );
+    assert.match(few.message, /\/adapter\/steps: 3 candidates are halved until one is left: that takes 4 steps/);
   });
 
   it('are looked for by successive halving: a rate that diverges goes first, the last one is trained to its end', async () => {

@@ -19,7 +19,8 @@ export interface TiesMerge {
 
 /**
  * Merges adapters by TIES (Yadav et al. 2023) on their updates scaling · B A, layer by layer: {@link ties}; then brings each merged
- * update back to `rank`. Heads are summed with the weights. The result keeps task and length of texts of the first.
+ * update back to `rank`. Heads are summed with the weights. The result keeps task and length of texts of the first. Weights are shares,
+ * as those of {@link linearMerge}: equal ones that are 1 together give the paper's mean, and an adapter merged with itself is itself.
  * Throws `CHIMERA_INVALID_INPUT` that names everything in which the adapters differ.
  */
 export function tiesMerge(
@@ -31,11 +32,13 @@ export function tiesMerge(
   checkMergeable(adapters, weights);
   const { base, task, targets, maxTokens } = adapters[0]!;
   const scale = { rank, alpha: rank, rankStabilised: false };
+  // The mean divides by those that agree, of whom there may be as many as there are adapters.
+  const factors = weights.map((weight) => weight * adapters.length);
   let missed = 0;
   let whole = 0;
   const merged = targets.map((target, index) => {
     const updates = adapters.map((adapter) => denseUpdate(adapter, adapter.targets[index]!));
-    const dense = ties(updates, weights, density);
+    const dense = ties(updates, factors, density);
     const low = toRank(dense, target, rank);
     const held = denseUpdate(scale, low);
     for (let i = 0; i < dense.length; i++) {

@@ -26,8 +26,9 @@ export async function trainAdapter(job: TrainingJob, hooks: TrainingHooks): Prom
 }
 
 /**
- * Like {@link trainAdapter}, but leaves the run after so many steps, at a checkpoint from which it goes on later.
- * @returns the adapter, or how good it is so far where the run was left
+ * Like {@link trainAdapter}, but leaves the run after so many steps, at a checkpoint from which it goes on later, or where it stops
+ * early before that.
+ * @returns how good the adapter is so far; the adapter itself where so many steps are all of the run's
  */
 export async function trainUntil(
   job: TrainingJob,
@@ -48,7 +49,8 @@ export async function trainUntil(
         await onCheckpoint(progress, await child.call('checkpoint', null));
       }
     }
-    if (!progress.done) return { left: { step: progress.step, ...(await child.call('evaluate', null)) } };
+    // A run that stops early is left, too: who asks compares it with others, and may never ask for its end.
+    if (until < job.spec.steps) return { left: { step: progress.step, ...(await child.call('evaluate', null)) } };
     return await child.call('finish', null);
   } catch (error) {
     if (signal.aborted) throw cancelled();

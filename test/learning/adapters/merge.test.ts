@@ -155,6 +155,19 @@ describe('a TIES merge', () => {
     adapter.targets.forEach((_, i) => assert.ok(difference(updateOf(merge.adapter, i), updateOf(adapter, i)) < 1e-6));
   });
 
+  it('of an adapter with itself, in equal shares or not, is that adapter, and its head', () => {
+    const head = { labels: ['a', 'b'], weight: Float32Array.of(1, -2, 3, 4), bias: Float32Array.of(0.5, -1) };
+    const whole: Adapter = { ...adapter, task: 'classification', head };
+    for (const shares of [
+      [0.5, 0.5],
+      [0.25, 0.75],
+    ]) {
+      const merge = tiesMerge([whole, whole], shares, { density: 1, rank: 2 });
+      whole.targets.forEach((_, i) => assert.ok(difference(updateOf(merge.adapter, i), updateOf(whole, i)) < 1e-6));
+      assert.deepEqual(merge.adapter.head, head);
+    }
+  });
+
   it('says what its rank does not hold, less with a larger one, and gives the same each time', () => {
     const adapters = [sample('x'), sample('y'), sample('z')];
     const merge = (rank: number): ReturnType<typeof tiesMerge> =>

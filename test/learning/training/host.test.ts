@@ -72,6 +72,12 @@ describe('training in a process of its own', () => {
     assert.deepEqual(bytes, whole.bytes);
   });
 
+  it('is left where it stops early before the step up to which it was to go', async () => {
+    const job = triageJob(encoder.base, { steps: 40, learningRate: 0.5, evaluateEvery: 1, patience: 1 });
+    const { left } = (await trainUntil(job, hooks(), 30)) as { left: { step: number; loss: number } };
+    assert.ok(left.step < 30 && Number.isFinite(left.loss), JSON.stringify(left));
+  });
+
   it('says which examples are wrong before it takes a step', async () => {
     const job = triageJob(encoder.base);
     const train = [...job.train, { text: 'odd', label: 'eggs' }, { prompt: 'a', completion: 'b' }];

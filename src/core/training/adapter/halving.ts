@@ -19,12 +19,11 @@ export function sweepCandidates(
 
 /**
  * Up to which step each round of successive halving trains (Jamieson and Talwalkar, AISTATS 2016): each twice as far as the one
- * before, the last one to the end.
+ * before, the last one to the end. With fewer steps than 2 to the number of halvings, rounds would be the same.
  */
 export function roundSteps(steps: number, candidates: number): number[] {
   const rounds = Math.max(1, halvings(candidates) + 1);
-  const ends = Array.from({ length: rounds }, (_, i) => Math.max(1, Math.ceil(steps / (1 << (rounds - 1 - i)))));
-  return [...new Set(ends)];
+  return Array.from({ length: rounds }, (_, i) => Math.ceil(steps / 2 ** (rounds - 1 - i)));
 }
 
 /** How often a number is halved, rounded up, until it is one. */

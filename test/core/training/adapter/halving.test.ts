@@ -20,8 +20,11 @@ describe('successive halving', () => {
     assert.deepEqual(roundSteps(24, 4), [6, 12, 24]);
     assert.deepEqual(roundSteps(100, 1), [100]);
     fc.assert(
-      fc.property(fc.integer({ min: 1, max: 1e6 }), fc.integer({ min: 1, max: 128 }), (steps, candidates) => {
+      fc.property(fc.integer({ min: 1, max: 128 }), fc.nat(1e6), (candidates, more) => {
+        const halvings = Math.ceil(Math.log2(candidates));
+        const steps = 2 ** halvings + more;
         const ends = roundSteps(steps, candidates);
+        assert.equal(ends.length, halvings + 1);
         assert.equal(ends.at(-1), steps);
         ends.forEach((end, i) => assert.ok(end >= 1 && (i === 0 || end > ends[i - 1]!)));
       }),
