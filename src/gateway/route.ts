@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { z } from 'zod';
 import type { ChimeraError, ErrorCode } from '../contracts/errors.ts';
 import { parseInput } from '../contracts/inputs.ts';
+import { addClosing } from './closing.ts';
 
 /** Who calls: the project that the key belongs to, and the key's name for the audit log. */
 export interface Principal {
@@ -20,7 +21,7 @@ export interface Context<P, Q, B> {
   readonly principal: Principal;
   readonly headers: FastifyRequest['headers'];
   readonly requestId: string;
-  /** Aborted when the caller goes away. */
+  /** Aborted when the caller goes away, and when the gateway closes. */
   readonly signal: AbortSignal;
 }
 
@@ -96,6 +97,7 @@ export function registerRoutes(
   routes: readonly Route[],
   principalOf: (request: FastifyRequest) => Principal,
 ): void {
+  const closing = addClosing(app);
   for (const spec of routes) {
     app.route({
       method: spec.method,
@@ -106,7 +108,7 @@ export function registerRoutes(
         bodyBytes: spec.bodyBytes,
         errorFormat: spec.errorFormat,
       },
-      handler: (request, reply) => serve(spec, request, reply, principalOf),
+      handler: (request, reply) => serve(spec, request, reply, { principalOf, closing }),
     });
   }
 }
@@ -118,7 +120,7 @@ async function serve(
   spec: Route,
   request: FastifyRequest,
   reply: FastifyReply,
-  principalOf: (request: FastifyRequest) => Principal,
+  { principalOf, closing }: { principalOf: (request: FastifyRequest) => Principal; closing: AbortSignal },
 ): Promise<FastifyReply> {
   const gone = new AbortController();
   reply.raw.once('close', () => {
@@ -133,7 +135,7 @@ async function serve(
     principal: spec.open === true ? { project: '', keyName: '' } : principalOf(request),
     headers: request.headers,
     requestId: request.id,
-    signal: gone.signal,
+    signal: AbortSignal.any([gone.signal, closing]),
   });
   void reply.code(answer.status);
   if (answer.headers !== undefined) void reply.headers(answer.headers);

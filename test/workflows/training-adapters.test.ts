@@ -150,7 +150,7 @@ describe('adapters in workflows', function () {
   });
 
   it('are trained again on the same data, and merged with nothing that cannot be: neither themselves nor other layers', async () => {
-    const own = spec({ name: 'again' });
+    const own = spec({ name: 'again', learningRate: 0.017 });
     const all = input({ adapters: [own] });
     await platform.execute('trainingWorkflow', all);
     const again = await platform.execute<TrainingResult>('trainingWorkflow', all);
