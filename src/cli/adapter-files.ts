@@ -10,7 +10,8 @@ import type { BaseModel } from '../learning/architecture/base.ts';
 import { isGguf, type BaseLocation } from '../learning/bases.ts';
 import { HUB_CONFIG } from '../learning/registry/manifest.ts';
 import { openModel } from '../learning/registry/open.ts';
-import { readGguf } from '../learning/weights/gguf.ts';
+import { readBytes } from '../learning/weights/bytes.ts';
+import { readGgufHead } from '../learning/weights/gguf.ts';
 
 export const FORMATS = ['peft', 'safetensors', 'gguf'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -85,7 +86,7 @@ export async function writeGguf(
     const message = `${name} is not a decoder in a GGUF file, from which the tokenizer would come; safetensors can hold it`;
     throw invalidInput('the command line', [{ path: '--format', message }]);
   }
-  const { metadata } = readGguf(await readFile(join(directory, files[0]!.name)), files[0]!.name);
+  const { metadata } = await readGgufHead(join(directory, files[0]!.name), files[0]!.name);
   const bytes = exportGguf(weights, config, metadata, adapter);
   refuseThere([file]);
   await mkdir(dirname(file), { recursive: true });
@@ -137,7 +138,7 @@ export async function readPeft(folder: string, base: BaseModel, labels?: readonl
       `the folder ${folder}`,
       missing.map((path) => ({ path, message: 'is missing' })),
     );
-  const [config, weights] = await Promise.all(PEFT_FILES.map((name) => readFile(join(folder, name))));
+  const [config, weights] = await Promise.all(PEFT_FILES.map((name) => readBytes(join(folder, name))));
   const { name, sha256 } = base;
   const read = readPeftFiles(config!, weights!, { name, sha256 });
   const { head } = read;

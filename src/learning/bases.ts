@@ -2,11 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Precision, BaseModel } from './architecture/base.ts';
 import { convertBase, openBase } from './architecture/base-files.ts';
-import { openModel } from './registry/open.ts';
+import type { ModelConfig } from './architecture/config.ts';
+import { configOfGguf } from './architecture/read-config.ts';
+import { openModel, readHubConfig } from './registry/open.ts';
 import { tokenizerOfGguf } from './tokenizer/gguf.ts';
 import { tokenizerOfHub } from './tokenizer/hub.ts';
 import type { Tokenizer } from './tokenizer/types.ts';
-import { readGguf } from './weights/gguf.ts';
+import { readGgufHead } from './weights/gguf.ts';
 
 /** Where a base model lies on this machine: plain, so that it can be sent to another process. */
 export interface BaseLocation {
@@ -31,24 +33,33 @@ export interface LocalBase {
 }
 
 /**
- * Opens a base model, converting it the first time.
+ * Opens a base model, converting it the first time, and anew where its files say something else by now.
  * @throws `CHIMERA_INVALID_INPUT` for files that are damaged, foreign or do not fit together
  */
-export async function openLocalBase(
-  { name, directory, files }: BaseLocation,
-  precision: Precision,
-): Promise<LocalBase> {
-  await convertBase(directory, precision, () => openModel(directory, files));
-  return { base: await openBase(name, directory, precision), tokenizer: await openTokenizer(directory, files, name) };
+export async function openLocalBase(location: BaseLocation, precision: Precision): Promise<LocalBase> {
+  const { name, directory, files } = location;
+  const { config, tokenizer } = await (isGguf(location) ? describedByGguf(location) : describedByHub(location));
+  await convertBase(directory, precision, () => openModel(directory, files), config);
+  return { base: await openBase(name, directory, precision), tokenizer };
 }
 
-async function openTokenizer(directory: string, files: BaseLocation['files'], name: string): Promise<Tokenizer> {
-  const weights = files[0]!.name;
-  if (weights.endsWith('.gguf')) {
-    const { metadata } = readGguf(await readFile(join(directory, weights)), weights);
-    return tokenizerOfGguf(new Map([...metadata].map(([key, { value }]) => [key, value])), name);
-  }
+/** What the files of a model say of it besides its weights. */
+interface Description {
+  readonly config: ModelConfig;
+  readonly tokenizer: Tokenizer;
+}
+
+async function describedByGguf({ name, directory, files }: BaseLocation): Promise<Description> {
+  const file = files[0]!.name;
+  const head = await readGgufHead(join(directory, file), file);
+  const values = new Map([...head.metadata].map(([key, { value }]) => [key, value]));
+  return { config: configOfGguf(head, file), tokenizer: tokenizerOfGguf(values, name) };
+}
+
+async function describedByHub({ name, directory, files }: BaseLocation): Promise<Description> {
+  const config = await readHubConfig(directory);
   const optional = files.some((file) => file.name === 'tokenizer_config.json');
-  const config = optional ? await readFile(join(directory, 'tokenizer_config.json'), 'utf8') : undefined;
-  return tokenizerOfHub(await readFile(join(directory, 'tokenizer.json'), 'utf8'), config, name);
+  const settings = optional ? await readFile(join(directory, 'tokenizer_config.json'), 'utf8') : undefined;
+  const text = await readFile(join(directory, 'tokenizer.json'), 'utf8');
+  return { config, tokenizer: tokenizerOfHub(text, settings, name) };
 }

@@ -1,17 +1,27 @@
 import { createHash } from 'node:crypto';
-import { open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { ChimeraError } from '../../contracts/errors.ts';
+import { tryLock, type Lock } from '../../machine/lock.ts';
+import { isAlive } from '../../machine/processes.ts';
+import { piecesOf } from '../weights/bytes.ts';
 import type { Weights } from '../weights/types.ts';
 import { createIdentity, layOut, type BaseModel, type Precision, type StoredTensor } from './base.ts';
 import type { ModelConfig } from './config.ts';
 
-/* A base model on disk: the bytes of its tensors in one file that graphs refer to, and an index. Written once. */
+/*
+ * A base model on disk: the bytes of its tensors in one file that graphs refer to, and an index. Written once, and anew where the two
+ * are not what the model's own files say.
+ */
 
 const ALIGNMENT = 4096;
-/** Of the index and of how tensors lie in the file. Another one is written anew. */
-const FORMAT = 2;
+/** Of the index, of how tensors lie in the file, and of the identity. Another one is written anew. */
+const FORMAT = 3;
+/** How often a waiting process asks whether the one that converts has ended. */
+const LOCK_POLL_MS = 100;
 
 const index = z.object({
   format: z.literal(FORMAT),
@@ -31,29 +41,103 @@ const index = z.object({
   ),
 });
 
-const paths = (directory: string, precision: Precision): { index: string; tensors: string; location: string } => {
-  const location = `${precision}.bin`;
-  return { index: join(directory, `${precision}.json`), tensors: join(directory, location), location };
-};
+type Index = z.output<typeof index>;
 
-/** Writes a base model into a directory, unless it is there. Cut off at any moment, it begins anew. */
+interface Paths {
+  readonly index: string;
+  readonly tensors: string;
+  /** What is written here is moved to its place when it is whole; a process that is killed leaves it. */
+  readonly drafts: { readonly index: string; readonly tensors: string };
+  /** Of the file of tensors, as graphs name it. */
+  readonly location: string;
+}
+
+function paths(directory: string, precision: Precision): Paths {
+  const location = `${precision}.bin`;
+  const [index, tensors] = [join(directory, `${precision}.json`), join(directory, location)];
+  const drafts = { index: `${index}.${process.pid}`, tensors: `${tensors}.${process.pid}` };
+  return { index, tensors, drafts, location };
+}
+
+/** A base model as its own files have it. */
+interface ReadModel {
+  readonly weights: Weights;
+  readonly config: ModelConfig;
+}
+
+/**
+ * Writes a base model into a directory, unless it is there. Cut off at any moment, it begins anew. One process converts, the others
+ * wait for it.
+ * @param config what the model's files say by now; where it is not given, all of them are read to know it
+ */
 export async function convertBase(
   directory: string,
   precision: Precision,
-  load: () => Promise<{ readonly weights: Weights; readonly config: ModelConfig }>,
+  load: () => Promise<ReadModel>,
+  config?: ModelConfig,
 ): Promise<void> {
   const at = paths(directory, precision);
-  if (index.safeParse(tryParse(await read(at.index))).success) return;
-  const { weights, config } = await load();
-  const own = `${at.tensors}.${process.pid}`;
-  const file = await open(own, 'w');
-  const identity = createIdentity();
+  const read = config === undefined ? await load() : undefined;
+  const wanted = config ?? read!.config;
+  if (await isWritten(at, wanted)) return;
+  const lock = await waitForLock(join(directory, `${precision}.lock`));
+  try {
+    if (await isWritten(at, wanted)) return;
+    await removeLeftovers(directory);
+    await write(at, precision, read ?? (await load()));
+  } finally {
+    lock.release();
+  }
+}
+
+/** Is it there, whole, with this configuration? */
+async function isWritten(at: Paths, config: ModelConfig): Promise<boolean> {
+  const { parsed, whole } = await readIndex(at);
+  return whole && isDeepStrictEqual(parsed?.config, config);
+}
+
+async function waitForLock(path: string): Promise<Lock> {
+  for (;;) {
+    const taken = tryLock(path);
+    if ('lock' in taken) return taken.lock;
+    await delay(LOCK_POLL_MS);
+  }
+}
+
+/** Removes what processes were writing when they were killed: of a large model, gigabytes each. */
+async function removeLeftovers(directory: string): Promise<void> {
+  for (const name of await readdir(directory)) {
+    const [, pid] = /^(?:fp32|4bit)\.(?:bin|json)\.(\d+)$/.exec(name) ?? [];
+    if (pid !== undefined && !isAlive(Number(pid))) await rm(join(directory, name), { force: true });
+  }
+}
+
+async function write(at: Paths, precision: Precision, { weights, config }: ReadModel): Promise<void> {
+  const { drafts } = at;
+  try {
+    const written = await writeTensors(drafts.tensors, precision, { weights, config });
+    await rename(drafts.tensors, at.tensors);
+    await writeFile(drafts.index, JSON.stringify({ format: FORMAT, precision, config, ...written }));
+    await rename(drafts.index, at.index);
+  } catch (error) {
+    await Promise.all([drafts.tensors, drafts.index].map((path) => rm(path, { force: true })));
+    throw error;
+  }
+}
+
+async function writeTensors(
+  path: string,
+  precision: Precision,
+  { weights, config }: ReadModel,
+): Promise<Pick<Index, 'sha256' | 'file' | 'tensors'>> {
+  const file = await open(path, 'w');
+  const identity = createIdentity(config);
   const hash = createHash('sha256');
-  const tensors: Record<string, z.output<typeof index>['tensors'][string]> = {};
+  const tensors: Index['tensors'] = {};
   let offset = 0;
   try {
     const append = async (bytes: Uint8Array): Promise<void> => {
-      hash.update(bytes);
+      for (const piece of piecesOf(bytes)) hash.update(piece);
       await file.writeFile(bytes);
       offset += bytes.length;
     };
@@ -68,18 +152,10 @@ export async function convertBase(
       }
     }
     await file.sync();
-  } catch (error) {
+  } finally {
     await file.close();
-    await rm(own, { force: true });
-    throw error;
   }
-  await file.close();
-  const written = { sha256: hash.digest('hex'), bytes: offset };
-  const sha256 = identity.digest();
-  await rename(own, at.tensors);
-  const document = { format: FORMAT, precision, config, sha256, file: written, tensors };
-  await writeFile(`${at.index}.${process.pid}`, JSON.stringify(document));
-  await rename(`${at.index}.${process.pid}`, at.index);
+  return { sha256: identity.digest(), file: { sha256: hash.digest('hex'), bytes: offset }, tensors };
 }
 
 /**
@@ -88,17 +164,12 @@ export async function convertBase(
  */
 export async function openBase(name: string, directory: string, precision: Precision): Promise<BaseModel> {
   const at = paths(directory, precision);
-  const text = await read(at.index);
-  if (text === undefined) throw new ChimeraError('CHIMERA_NOT_FOUND', { what: `base model in ${precision}`, name });
-  const parsed = index.safeParse(tryParse(text));
-  const size = await stat(at.tensors).then(
-    ({ size: bytes }) => bytes,
-    () => -1,
-  );
-  if (!parsed.success || size !== parsed.data.file.bytes) {
-    throw new ChimeraError('CHIMERA_ARTIFACT_CORRUPT', { sha256: parsed.data?.file.sha256 ?? name });
+  const { there, parsed, whole } = await readIndex(at);
+  if (!there) throw new ChimeraError('CHIMERA_NOT_FOUND', { what: `base model in ${precision}`, name });
+  if (parsed === undefined || !whole) {
+    throw new ChimeraError('CHIMERA_ARTIFACT_CORRUPT', { sha256: parsed?.file.sha256 ?? name });
   }
-  const { sha256, config, tensors } = parsed.data;
+  const { sha256, config, tensors } = parsed;
   const stored = Object.entries(tensors).map(([tensor, { type, shape, offset, length }]): [string, StoredTensor] => [
     tensor,
     { type: type as StoredTensor['type'], shape, data: { location: at.location, offset, length } },
@@ -110,7 +181,16 @@ export async function openBase(name: string, directory: string, precision: Preci
   };
 }
 
-const read = (path: string): Promise<string | undefined> => readFile(path, 'utf8').catch(() => undefined);
+/** The index where it can be read; `whole` says that the file of tensors is there as far as its size tells. */
+async function readIndex(at: Paths): Promise<{ there: boolean; parsed: Index | undefined; whole: boolean }> {
+  const text = await readFile(at.index, 'utf8').catch(() => undefined);
+  const parsed = index.safeParse(tryParse(text)).data;
+  const size = await stat(at.tensors).then(
+    ({ size: bytes }) => bytes,
+    () => undefined,
+  );
+  return { there: text !== undefined, parsed, whole: parsed !== undefined && parsed.file.bytes === size };
+}
 
 function tryParse(text: string | undefined): unknown {
   try {

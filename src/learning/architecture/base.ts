@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
+import { canonicalJson } from '../../core/canonical/canonical.ts';
 import { DataType, type ExternalData, type Initializer } from '../onnx/types.ts';
 import type { Graph, Tensor } from '../graph/graph.ts';
 import type { Blocks4Tensors } from '../graph/ops/matmul.ts';
+import { piecesOf } from '../weights/bytes.ts';
 import { quantizeBlocks4 } from '../weights/quantize.ts';
 import type { Blocks4, Weights } from '../weights/types.ts';
 import type { ModelConfig } from './config.ts';
@@ -18,7 +20,7 @@ export interface BaseModel {
   readonly name: string;
   readonly config: ModelConfig;
   readonly precision: Precision;
-  /** SHA-256 over names, shapes and bytes of its tensors: what it computes is a function of it. */
+  /** SHA-256 over its configuration and names, shapes and bytes of its tensors: what it computes is a function of it. */
   readonly sha256: string;
   /** Where graphs that refer to its files must lie; absent where it is held in memory. */
   readonly directory?: string;
@@ -154,7 +156,7 @@ export function linearShape(config: ModelConfig, module: string): { outputs: num
 /** A base model in memory: for small ones. */
 export function baseInMemory(name: string, weights: Weights, config: ModelConfig, precision: Precision): BaseModel {
   const tensors = new Map<string, StoredTensor>();
-  const identity = createIdentity();
+  const identity = createIdentity(config);
   for (const tensor of [...layOut(weights, config, precision)].flat()) {
     const { name: key, ...stored } = tensor;
     identity.add(tensor, stored.data as Uint8Array);
@@ -163,15 +165,16 @@ export function baseInMemory(name: string, weights: Weights, config: ModelConfig
   return { name, config, precision, sha256: identity.digest(), tensors };
 }
 
-/** The name of what a base computes. */
-export function createIdentity(): {
+/** The name of what a base computes: the same tensors with another number of heads, say, compute something else. */
+export function createIdentity(config: ModelConfig): {
   add(tensor: Omit<Initializer, 'data'>, bytes: Uint8Array): void;
   digest(): string;
 } {
-  const hash = createHash('sha256');
+  const hash = createHash('sha256').update(canonicalJson(config));
   return {
     add({ name, type, shape }, bytes) {
-      hash.update(JSON.stringify([name, type, shape])).update(bytes);
+      hash.update(JSON.stringify([name, type, shape]));
+      for (const piece of piecesOf(bytes)) hash.update(piece);
     },
     digest: () => hash.digest('hex'),
   };

@@ -8,7 +8,6 @@ import { weight, type BaseModel } from './base.ts';
 import type { DecoderConfig } from './config.ts';
 import { outputHead } from './decoder.ts';
 import { linear, linears, stackedLinear, type LinearOptions } from './linear.ts';
-import { rotaryTables } from './rotary.ts';
 import { updateInputs, type UpdateLayout } from './update-inputs.ts';
 
 /** Keys or values of one layer: those of the tokens before go in, those of the new tokens come out. */
@@ -25,9 +24,10 @@ export interface ServingDecoder {
 /**
  * A decoder that goes on from what it has seen (one text, any number of new tokens). Inputs `tokens` INT64 [1, length]; `last` INT32
  * [1], the place of the last new token; `total` INT32 [], tokens with the new ones; `from` and `to` INT64 [1], the places of the first
- * new token and after the last one; keys and values of each layer [1, keyHeads, capacity, headSize]; the updates of the layout where
- * there is one. Outputs `logits` [1, 1, vocabulary] of the last token, and keys and values of the new tokens [1, keyHeads, length,
- * headSize]: the runtime's binding copies whatever comes out, even into what went in, and all of them would be megabytes a token.
+ * new token and after the last one; `cosines` and `sines` [capacity, headSize / 2], see `rotaryTables`: a model may take far more tokens
+ * than it is ever given; keys and values of each layer [1, keyHeads, capacity, headSize]; the updates of the layout where there is one.
+ * Outputs `logits` [1, 1, vocabulary] of the last token, and keys and values of the new tokens [1, keyHeads, length, headSize]: the
+ * runtime's binding copies whatever comes out, even into what went in, and all of them would be megabytes a token.
  */
 export function servingDecoder(
   base: BaseModel,
@@ -35,7 +35,7 @@ export function servingDecoder(
   options: LinearOptions,
 ): ServingDecoder {
   const config = base.config as DecoderConfig;
-  const { hidden, heads, keyHeads, headSize, layers, positions, epsilon } = config;
+  const { hidden, heads, keyHeads, headSize, layers, epsilon } = config;
   const graph = new Graph();
   const tokens = graph.input('tokens', DataType.INT64, [1, 'length']);
   const last = graph.input('last', DataType.INT32, [1]);
@@ -55,10 +55,7 @@ export function servingDecoder(
     return [sum!, normal!];
   };
   const dense = (x: Tensor, module: string): Tensor => linear(graph, base, x, module, updates, options);
-  const tables = rotaryTables(config, positions);
-  const table = (name: 'cosines' | 'sines'): Tensor =>
-    graph.initializer(`rotary/${name}`, DataType.FLOAT, [positions, headSize / 2], bytesOf(tables[name]));
-  const angles = [table('cosines'), table('sines')];
+  const angles = ['cosines', 'sines'].map((name) => graph.input(name, DataType.FLOAT, ['capacity', headSize / 2]));
   const caches: CacheNames[] = [];
 
   const attend = (layer: number, [query, key, value]: readonly (Tensor | undefined)[]): Tensor => {
@@ -120,5 +117,3 @@ function logits(graph: Graph, base: BaseModel, x: Tensor, { accuracy }: LinearOp
   };
   return add(graph, product('high'), product('low', 'low.zeros'));
 }
-
-const bytesOf = (array: Float32Array): Uint8Array => new Uint8Array(array.buffer, array.byteOffset, array.byteLength);

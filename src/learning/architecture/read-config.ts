@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Problem } from '../../contracts/errors.ts';
-import type { GgufFile } from '../weights/gguf-format.ts';
+import type { GgufHead } from '../weights/gguf-format.ts';
 import { place, refusal } from '../weights/problems.ts';
 import type { Weights } from '../weights/types.ts';
 import { linearModules, linearShape } from './base.ts';
@@ -126,7 +126,7 @@ export function configOfHub(json: unknown, what: string): ModelConfig {
 }
 
 /** The architecture that the metadata of a GGUF file describe. Throws as {@link configOfHub} does. */
-export function configOfGguf({ metadata, tensors }: Pick<GgufFile, 'metadata' | 'tensors'>, what: string): ModelConfig {
+export function configOfGguf({ metadata, tensors }: GgufHead, what: string): ModelConfig {
   const tokens = metadata.get('tokenizer.ggml.tokens')?.value;
   const derived = new Map<string, unknown>([
     ['tokens', Array.isArray(tokens) ? tokens.length : undefined],

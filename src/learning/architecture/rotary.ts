@@ -10,11 +10,15 @@ export function rotaryTables(
   positions: number,
 ): { cosines: Float32Array; sines: Float32Array } {
   const half = headSize / 2;
-  const angles = Array.from({ length: positions * half }, (_, at) => {
-    const [position, i] = [Math.floor(at / half), at % half];
-    return Math.fround(position * Math.fround(rotaryBase ** (-(2 * i) / headSize)));
-  });
-  return { cosines: Float32Array.from(angles, Math.cos), sines: Float32Array.from(angles, Math.sin) };
+  const frequencies = Float32Array.from({ length: half }, (_, i) => rotaryBase ** (-(2 * i) / headSize));
+  const cosines = new Float32Array(positions * half);
+  const sines = new Float32Array(positions * half);
+  for (let at = 0; at < cosines.length; at++) {
+    const angle = Math.fround(Math.floor(at / half) * frequencies[at % half]!);
+    cosines[at] = Math.cos(angle);
+    sines[at] = Math.sin(angle);
+  }
+  return { cosines, sines };
 }
 
 /** Turns [batch, heads, length, headSize] by the angles of `positions`, INT64 [batch, length]. */

@@ -1,21 +1,24 @@
 import type { DecoderConfig } from '../architecture/config.ts';
 import type { CacheNames } from '../architecture/decoder-serving.ts';
+import { rotaryTables } from '../architecture/rotary.ts';
 import { tensor, type Values } from '../runtime/session.ts';
 
 /** Room for so many tokens at first; it doubles when it is full. */
 const FIRST = 256;
 
-/** Keys and values of the tokens that a generation has seen. */
+/** Keys and values of the tokens that a generation has seen, and the angles of as many places. */
 export class KeyCache {
   readonly #names: readonly CacheNames[];
   readonly #config: DecoderConfig;
   #capacity = 0;
   #tensors: Float32Array[];
+  #angles: ReturnType<typeof rotaryTables>;
 
   constructor(config: DecoderConfig, names: readonly CacheNames[]) {
     this.#config = config;
     this.#names = names;
     this.#tensors = names.map(() => new Float32Array(0));
+    this.#angles = rotaryTables(config, 0);
   }
 
   /** Makes room for `tokens` in all. */
@@ -32,13 +35,17 @@ export class KeyCache {
       }
       return grown;
     });
+    this.#angles = rotaryTables(this.#config, this.#capacity);
   }
 
   /** As inputs of a run. */
   inputs(): Values {
     const { keyHeads, headSize } = this.#config;
     const shape = [1, keyHeads, this.#capacity, headSize];
-    return Object.fromEntries(this.#tensors.map((values, i) => [this.#names[i]!.past, tensor(values, shape)]));
+    const kept = this.#tensors.map((values, i) => [this.#names[i]!.past, tensor(values, shape)] as const);
+    const { cosines, sines } = this.#angles;
+    const ofPlaces = [this.#capacity, headSize / 2];
+    return { ...Object.fromEntries(kept), cosines: tensor(cosines, ofPlaces), sines: tensor(sines, ofPlaces) };
   }
 
   /** Puts in what a run gave for new tokens, the first of them at the place `from`. */

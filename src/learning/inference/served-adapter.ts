@@ -32,7 +32,12 @@ export function serveAdapter(sha256: string, adapter: Adapter, local: LocalBase)
   const problems = [
     ...(adapter.base.sha256 === base.sha256
       ? []
-      : [{ path: '/base', message: `it was trained beside other weights than those of ${base.name}` }]),
+      : [
+          {
+            path: '/base',
+            message: `it was trained beside other weights than those of ${base.name}, or another configuration`,
+          },
+        ]),
     ...adapterProblems(adapter),
     ...fitProblems(adapter, base.config),
   ];

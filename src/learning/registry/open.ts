@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { invalidInput } from '../../contracts/errors.ts';
 import type { ModelConfig } from '../architecture/config.ts';
 import { checkWeights, configOfGguf, configOfHub } from '../architecture/read-config.ts';
+import { readBytes } from '../weights/bytes.ts';
 import { ggufWeights, readGguf } from '../weights/gguf.ts';
 import { readSafetensors, safetensorsWeights } from '../weights/safetensors.ts';
 import type { Weights } from '../weights/types.ts';
@@ -20,11 +21,11 @@ export interface OpenModel {
  */
 export async function openModel(directory: string, files: readonly Pick<ModelFile, 'name'>[]): Promise<OpenModel> {
   const { name } = files[0]!;
-  const bytes = await readFile(join(directory, name));
+  const bytes = await readBytes(join(directory, name));
   const opened = name.endsWith('.gguf')
     ? openGguf(bytes, name)
     : {
-        config: configOfHub(await readJson(join(directory, HUB_CONFIG)), HUB_CONFIG),
+        config: await readHubConfig(directory),
         weights: safetensorsWeights(readSafetensors(bytes, name)),
       };
   checkWeights(opened.config, opened.weights);
@@ -36,8 +37,12 @@ function openGguf(bytes: Uint8Array, name: string): OpenModel {
   return { config: configOfGguf(file, name), weights: ggufWeights(file) };
 }
 
-async function readJson(path: string): Promise<unknown> {
-  const text = await readFile(path, 'utf8');
+/** The architecture of a checkpoint in safetensors. Throws as {@link openModel} does. */
+export async function readHubConfig(directory: string): Promise<ModelConfig> {
+  return configOfHub(parsed(await readFile(join(directory, HUB_CONFIG), 'utf8')), HUB_CONFIG);
+}
+
+function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {

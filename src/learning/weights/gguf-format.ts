@@ -79,11 +79,16 @@ export interface GgufTensor {
   readonly bytes: Uint8Array;
 }
 
-/** An open GGUF file. It holds views of its bytes. */
-export interface GgufFile {
-  /** The file in errors. */
-  readonly what: string;
+/** What the head of a GGUF file says. */
+export interface GgufHead {
   readonly metadata: GgufMetadata;
   /** By llama.cpp's names, in the order of the file. */
+  readonly tensors: ReadonlyMap<string, Pick<GgufTensor, 'type' | 'shape'>>;
+}
+
+/** An open GGUF file. It holds views of its bytes. */
+export interface GgufFile extends GgufHead {
+  /** The file in errors. */
+  readonly what: string;
   readonly tensors: ReadonlyMap<string, GgufTensor>;
 }

@@ -8,19 +8,33 @@ const TYPES_BY_NUMBER = new Map(
 const MOST_ELEMENTS = 1 << 22;
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+/** The head goes on behind the bytes that were read of the file. */
+export class CutOff extends Error {
+  /** How many of its bytes have what was to be taken. */
+  readonly needed: number;
+
+  constructor(needed: number) {
+    super(`the head has ${needed} bytes or more`);
+    this.needed = needed;
+  }
+}
+
 /**
  * Takes one value after another from the head of a GGUF file. A length or a count is believed only where the rest of the file could
  * hold so much: nothing is allocated, and no loop is entered, for what cannot be there.
  */
 export class GgufReader {
   readonly #bytes: Uint8Array;
+  readonly #size: number;
   readonly #view: DataView;
   readonly #what: string;
   #at = 0;
   #elements = 0;
 
-  constructor(bytes: Uint8Array, what: string) {
+  /** @param bytes of a file of `size`, or its first ones: then all throw {@link CutOff} where they need more */
+  constructor(bytes: Uint8Array, size: number, what: string) {
     this.#bytes = bytes;
+    this.#size = size;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#what = what;
   }
@@ -37,7 +51,8 @@ export class GgufReader {
   /** The place of the next `size` bytes, which are taken. */
   #take(size: number, of: string): number {
     const at = this.#at;
-    if (size > this.#bytes.length - at) this.refuse(`the file ends within ${of}`);
+    if (size > this.#size - at) this.refuse(`the file ends within ${of}`);
+    if (size > this.#bytes.length - at) throw new CutOff(at + size);
     this.#at += size;
     return at;
   }
@@ -63,7 +78,7 @@ export class GgufReader {
   count(size: number, of: string, most = Infinity): number {
     const count = this.uint64(of);
     if (count > most) this.refuse(`${of} is ${count}, the limit is ${most}`);
-    if (count * BigInt(size) > BigInt(this.#bytes.length - this.#at)) {
+    if (count * BigInt(size) > BigInt(this.#size - this.#at)) {
       this.refuse(`${of} is ${count}, which is more than the rest of the file can hold`);
     }
     return Number(count);

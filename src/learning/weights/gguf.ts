@@ -1,4 +1,6 @@
+import { stat } from 'node:fs/promises';
 import type { Problem } from '../../contracts/errors.ts';
+import { readBytes } from './bytes.ts';
 import { unpack, unpackBlocks4, unpackBlocks8 } from './gguf-blocks.ts';
 import {
   ALIGNMENT_KEY,
@@ -7,19 +9,22 @@ import {
   nameOfTensorType,
   TENSOR_TYPES,
   type GgufFile,
+  type GgufHead,
   type GgufMetadata,
   type GgufTensor,
   type GgufTensorType,
   type GgufValue,
 } from './gguf-format.ts';
 import { hubName, llamaCppRows, reorderBlocks4, reorderBlocks8, reorderRows, turnedHeads } from './gguf-names.ts';
-import { GgufReader } from './gguf-reader.ts';
+import { CutOff, GgufReader } from './gguf-reader.ts';
 import { finite, noSuchTensor, place, refusal } from './problems.ts';
 import type { Weights } from './types.ts';
 
 /** Bytes of the shortest entry: of metadata a name's length, a type and a byte; of tensors five numbers. */
 const SHORTEST_VALUE = 8 + 4 + 1;
 const SHORTEST_TENSOR = 8 + 4 + 8 + 4 + 8;
+/** A vocabulary with its merges is a few megabytes. */
+const USUAL_HEAD = 1 << 24;
 /** The largest models have a few thousand tensors. */
 const MOST_ENTRIES = 1 << 16;
 const MOST_DIMENSIONS = 4;
@@ -36,8 +41,28 @@ interface Info {
  * @param what the file in errors
  * @throws `CHIMERA_INVALID_INPUT` that says where the head breaks off, or names everything that is wrong with its tensors
  */
-export function readGguf(bytes: Uint8Array, what: string): GgufFile {
-  const reader = new GgufReader(bytes, what);
+export const readGguf = (bytes: Uint8Array, what: string): GgufFile => readFrom(bytes, bytes.length, what);
+
+/**
+ * What the head of a GGUF file says, without reading the tensors behind it: they may be gigabytes. Throws as {@link readGguf} does.
+ * @param first how many bytes are read at first; more where the head is longer
+ */
+export async function readGgufHead(path: string, what: string, first = USUAL_HEAD): Promise<GgufHead> {
+  const { size } = await stat(path);
+  for (let most = first; most < size;) {
+    try {
+      return readFrom(await readBytes(path, { most }), size, what);
+    } catch (error) {
+      if (!(error instanceof CutOff)) throw error;
+      most = Math.max(2 * most, error.needed);
+    }
+  }
+  return readGguf(await readBytes(path), what);
+}
+
+/** @param bytes of a file of `size`, or its first ones */
+function readFrom(bytes: Uint8Array, size: number, what: string): GgufFile {
+  const reader = new GgufReader(bytes, size, what);
   if (bytes.length < 4 || String.fromCharCode(...bytes.subarray(0, 4)) !== MAGIC) {
     throw refusal(what, [{ path: '', message: `it does not begin with ${MAGIC}` }]);
   }
@@ -54,8 +79,8 @@ export function readGguf(bytes: Uint8Array, what: string): GgufFile {
   }
   const infos = Array.from({ length: tensorCount }, (_, i) => readInfo(reader, i));
   const alignment = alignmentOf(metadata, what);
-  const data = bytes.subarray(Math.min(bytes.length, Math.ceil(reader.at / alignment) * alignment));
-  return { what, metadata, tensors: placeTensors(infos, data, alignment, what) };
+  const start = Math.min(size, Math.ceil(reader.at / alignment) * alignment);
+  return { what, metadata, tensors: placeTensors(infos, bytes.subarray(start), size - start, alignment, what) };
 }
 
 function readInfo(reader: GgufReader, index: number): Info {
@@ -82,6 +107,7 @@ const TYPES_BY_NUMBER = new Map(
 function placeTensors(
   infos: readonly Info[],
   data: Uint8Array,
+  length: number,
   alignment: number,
   what: string,
 ): ReadonlyMap<string, GgufTensor> {
@@ -101,7 +127,7 @@ function placeTensors(
     if (shape.at(-1)! % block !== 0) problem(`its rows of ${shape.at(-1)} are not whole blocks of ${block}`);
     if (offset % alignment !== 0) problem(`its offset ${offset} is not a multiple of ${alignment}`);
     const end = offset + (shape.reduce((product, side) => product * side, 1) / block) * size;
-    if (end > data.length) problem(`it ends at ${end}, the file has ${data.length} bytes of tensors`);
+    if (end > length) problem(`it ends at ${end}, the file has ${length} bytes of tensors`);
     tensors.set(name, { type, shape, bytes: data.subarray(offset, end) });
     spans.push({ name, start: offset, end });
   }

@@ -5,7 +5,15 @@ import { KeyCache } from '../../../src/learning/inference/key-cache.ts';
 import { serveAdapter, stackUpdates } from '../../../src/learning/inference/served-adapter.ts';
 import { indices, openSession, tensor } from '../../../src/learning/runtime/session.ts';
 import { TINY_DECODER } from '../tiny.ts';
-import { DECODER, DECODER_4BIT, DECODER_8BIT_HEAD, seededAdapter, withoutCache } from './tiny-models.ts';
+import {
+  DECODER,
+  DECODER_4BIT,
+  DECODER_8BIT_HEAD,
+  generation,
+  seededAdapter,
+  tinyEngine,
+  withoutCache,
+} from './tiny-models.ts';
 
 const TEXT = 'A text of some length, whose every token is another one: 0123456789.';
 
@@ -50,9 +58,37 @@ describe('the graph of a served decoder', () => {
       }
     });
   }
+
+  it('holds nothing for tokens that a model could take and is not given', async () => {
+    // A file may claim any number of them: a table of the angles of these would have 268 MB.
+    const config = { ...TINY_DECODER, positions: 1 << 22 };
+    const base = { ...DECODER.base, config };
+    const bytesOf = (given: typeof base): number =>
+      servingDecoder(given, undefined, {}).model.initializers.reduce((bytes, { data }) => bytes + data.length, 0);
+    equal(bytesOf(base), bytesOf({ ...base, config: TINY_DECODER }));
+    const answers: string[] = [];
+    for (const options of [{}, { openBase: async () => ({ ...DECODER, base }) }]) {
+      const engine = tinyEngine([], options);
+      answers.push((await engine.generate(generation({ maxTokens: 40 }))).text);
+      await engine.close();
+    }
+    equal(answers[1], answers[0]);
+  });
 });
 
 describe('keys and values that are kept', () => {
+  it('come with the angles of as many places as there is room for', () => {
+    const config = { ...TINY_DECODER, positions: 1 << 22 };
+    const cache = new KeyCache(config, [{ past: 'keys', added: 'grown' }]);
+    for (const room of [1, 300, 2000]) {
+      cache.reserve(room);
+      const { keys, cosines, sines } = cache.inputs();
+      const shape = [keys!.dims[2], config.headSize / 2];
+      ok(shape[0]! >= room);
+      deepEqual([cosines!.dims, sines!.dims], [shape, shape]);
+    }
+  });
+
   it('stay with their head and token when room is made for more, up to what the model takes', () => {
     const config = { ...TINY_DECODER, positions: 1000 };
     const { keyHeads, headSize } = config;
