@@ -19,7 +19,8 @@ export async function pastCrashes<C extends { readonly step: number }, R>(
     try {
       return await train(from);
     } catch (error) {
-      if (!isChimeraError(error, 'CHIMERA_MODEL_CRASHED')) throw error;
+      // What a process throws that no one foresaw, an allocation that fails say, is as bad as its death.
+      if (!isChimeraError(error, 'CHIMERA_MODEL_CRASHED') && !isChimeraError(error, 'CHIMERA_INTERNAL')) throw error;
       const reached = await latest();
       times = reached?.step === from?.step ? times + 1 : 1;
       if (times === CRASHES) {

@@ -19,6 +19,14 @@ export interface BaseLocation {
   readonly files: readonly { readonly name: string }[];
 }
 
+/** Which of the bases of a name. */
+export interface WhichBase {
+  /** SHA-256 of its file of weights; else the manifest's. */
+  readonly version?: string;
+  /** The identity that an adapter was trained beside. */
+  readonly weights?: string;
+}
+
 export const isGguf = ({ files }: BaseLocation): boolean => files[0]!.name.endsWith('.gguf');
 
 /** The precision that a base's file has: models answer in it unless an adapter was trained beside the other one. */

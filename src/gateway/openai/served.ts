@@ -17,9 +17,9 @@ export async function servedModels({ baseModels, models }: Stores, project: stri
   const bases = (await baseModels.list(project)).filter(({ state }) => state === 'active');
   const adapters = (await models.list(project)).filter(({ spec }) => spec['kind'] === 'adapter');
   return [
-    ...bases.map(({ name, config }) => ({
+    ...bases.map(({ name, version, config }) => ({
       name,
-      choice: { base: name },
+      choice: { base: name, version },
       tasks: TASKS[(config as unknown as ModelConfig).family],
     })),
     ...adapters.map(({ id, name, spec }) => {

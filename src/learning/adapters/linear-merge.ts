@@ -66,6 +66,8 @@ export function checkMergeable(adapters: readonly Adapter[], weights: readonly n
   weights.forEach((weight, i) => {
     if (!Number.isFinite(weight)) problems.push({ path: `/weights/${i}`, message: `${weight} is not a finite number` });
   });
+  if (weights.length > 0 && weights.every((weight) => weight === 0))
+    problems.push({ path: '/weights', message: 'all are 0: nothing would be left of the adapters' });
   if (first === undefined) problems.push({ path: '/adapters', message: 'there is nothing to merge' });
   else others.forEach((other, i) => problems.push(...differences(`/adapters/${i + 1}`, first, other)));
   if (problems.length > 0) throw invalidInput('the merge', problems);

@@ -1,8 +1,12 @@
+import { adapterSpec } from '../../contracts/adapters.ts';
 import { invalidInput, type Problem } from '../../contracts/errors.ts';
 import { checkMergeable, mergedHead } from './linear-merge.ts';
 import { lowRankFactors } from './low-rank.ts';
 import type { Adapter, AdapterTarget } from './types.ts';
 import { denseUpdate } from './updates.ts';
+
+/** What training allows. */
+const MAX_RANK = adapterSpec.shape.rank.unwrap().maxValue!;
 
 export interface TiesOptions {
   /** The share of an update's values that is kept, those of the largest magnitude; in (0, 1]. */
@@ -22,13 +26,15 @@ export interface TiesMerge {
  * update back to `rank`. Heads are summed with the weights. The result keeps task and length of texts of the first. Weights are shares,
  * as those of {@link linearMerge}: equal ones that are 1 together give the paper's mean, and an adapter merged with itself is itself.
  * Throws `CHIMERA_INVALID_INPUT` that names everything in which the adapters differ.
+ * @param onLayer hears how many layers are done, and of how many: before the first, and after each
  */
 export function tiesMerge(
   adapters: readonly Adapter[],
   weights: readonly number[],
   { density, rank }: TiesOptions,
+  onLayer?: (done: number, layers: number) => void,
 ): TiesMerge {
-  checkOptions({ density, rank });
+  checkOptions({ density, rank }, adapters[0]?.targets ?? []);
   checkMergeable(adapters, weights);
   const { base, task, targets, maxTokens } = adapters[0]!;
   const scale = { rank, alpha: rank, rankStabilised: false };
@@ -36,6 +42,7 @@ export function tiesMerge(
   const factors = weights.map((weight) => weight * adapters.length);
   let missed = 0;
   let whole = 0;
+  onLayer?.(0, targets.length);
   const merged = targets.map((target, index) => {
     const updates = adapters.map((adapter) => denseUpdate(adapter, adapter.targets[index]!));
     const dense = ties(updates, factors, density);
@@ -46,6 +53,7 @@ export function tiesMerge(
       missed += difference * difference;
       whole += dense[i]! * dense[i]!;
     }
+    onLayer?.(index + 1, targets.length);
     return low;
   });
   return {
@@ -101,10 +109,16 @@ function trim(update: Float64Array, density: number): Float64Array {
   });
 }
 
-function checkOptions({ density, rank }: TiesOptions): void {
+function checkOptions({ density, rank }: TiesOptions, targets: readonly AdapterTarget[]): void {
+  // No matrix has a larger rank than its shorter side.
+  const largest = Math.max(0, ...targets.map(({ inputs, outputs }) => Math.min(inputs, outputs)));
   const problems: Problem[] = [];
   if (!(density > 0 && density <= 1)) problems.push({ path: '/density', message: `${density} is not in (0, 1]` });
   if (!(Number.isInteger(rank) && rank >= 1))
     problems.push({ path: '/rank', message: `${rank} is not a positive integer` });
+  else if (rank > MAX_RANK)
+    problems.push({ path: '/rank', message: `${rank} is more than an adapter may have: ${MAX_RANK}` });
+  else if (rank > largest && largest > 0)
+    problems.push({ path: '/rank', message: `${rank} is more than the size of the layers: ${largest}` });
   if (problems.length > 0) throw invalidInput('the merge', problems);
 }

@@ -1,6 +1,7 @@
 import { decodeAdapter } from '../adapters/file.ts';
 import type { Precision } from '../architecture/base.ts';
-import { openLocalBase, otherPrecision, ownPrecision, type BaseLocation, type LocalBase } from '../bases.ts';
+import { openLocalBase, otherPrecision, ownPrecision } from '../bases.ts';
+import type { BaseLocation, LocalBase, WhichBase } from '../bases.ts';
 import { openEngine } from './engine.ts';
 import { answerCalls } from '../process/calls.ts';
 import type { InferenceCalls, Lookups } from './protocol.ts';
@@ -35,8 +36,9 @@ function open(location: BaseLocation, precision: Precision): Promise<LocalBase> 
 }
 
 /** A base in the precision that its file has; in the other one where an adapter was trained beside that. */
-async function openBase(name: string, weights?: string): Promise<LocalBase> {
-  const location = await ask('base', name);
+async function openBase(name: string, which: WhichBase): Promise<LocalBase> {
+  const { weights } = which;
+  const location = await ask('base', { name, ...which });
   const own = ownPrecision(location);
   const local = await open(location, own);
   if (weights === undefined || local.base.sha256 === weights) return local;

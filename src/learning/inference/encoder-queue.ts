@@ -21,6 +21,8 @@ interface Row {
   readonly model: Chosen;
   readonly tokens: readonly number[];
   readonly name: string;
+  /** It runs by itself, padded by nobody. */
+  readonly alone: boolean;
   readonly signal: AbortSignal | undefined;
   resolve(pooled: Float32Array): void;
   reject(error: Error): void;
@@ -48,13 +50,20 @@ export class EncoderQueue implements Job {
     this.#cache = new LruMap(options.cacheBytes);
   }
 
-  /** Mean of the hidden states of a text: [hidden]. */
-  pooled(model: Chosen, tokens: readonly number[], signal?: AbortSignal): Promise<Float32Array> {
-    const name = contentName(model, tokens);
+  /**
+   * Mean of the hidden states of a text: [hidden]. The last bits depend on who else is in the batch, but for one that is to be alone: it
+   * runs by itself, and is kept by itself.
+   */
+  pooled(
+    model: Chosen,
+    tokens: readonly number[],
+    { alone = false, signal }: { readonly alone?: boolean; readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Float32Array> {
+    const name = contentName(model, tokens, alone);
     const known = this.#cache.get(name);
     if (known !== undefined) return Promise.resolve(known);
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ model, tokens, name, signal, resolve, reject });
+      this.#waiting.push({ model, tokens, name, alone, signal, resolve, reject });
       const { windowMs, batchTexts } = this.#options;
       if (windowMs === 0 || this.#alone || this.#waiting.length >= batchTexts) this.#due();
       else this.#timer ??= setTimeout(() => this.#due(), windowMs);
@@ -121,7 +130,11 @@ function plan(waiting: readonly Row[], { batchTexts, batchTokens }: BatchOptions
     for (const row of group.toSorted((a, b) => a.tokens.length - b.tokens.length)) {
       const batch = batches.at(-1);
       const fits =
-        batch !== undefined && batch.length < batchTexts && (batch.length + 1) * row.tokens.length <= batchTokens;
+        batch !== undefined &&
+        !row.alone &&
+        !batch[0]!.alone &&
+        batch.length < batchTexts &&
+        (batch.length + 1) * row.tokens.length <= batchTokens;
       if (fits) batch.push(row);
       else batches.push([row]);
     }
@@ -145,9 +158,9 @@ function inputsOf(batch: readonly Row[]): Values {
 }
 
 /** The name of an answer: a function of all that it is computed from. */
-function contentName({ base, adapter }: Chosen, tokens: readonly number[]): string {
+function contentName({ base, adapter }: Chosen, tokens: readonly number[], alone: boolean): string {
   const updates = adapter?.layout === undefined ? '' : adapter.sha256;
   return createHash('sha256')
-    .update(`${base.sha256}/${updates}/${tokens.join(',')}`)
+    .update(`${alone ? 'alone' : 'any'}/${base.sha256}/${updates}/${tokens.join(',')}`)
     .digest('base64');
 }

@@ -2,6 +2,7 @@ import { ChimeraError, invalidInput, type Problem } from '../../contracts/errors
 import { EncoderQueue, type BatchOptions } from './encoder-queue.ts';
 import { Generation } from './generation.ts';
 import { Models, type Chosen, type ModelOptions } from './models.ts';
+import { Room } from './room.ts';
 import { probabilities } from './sampling.ts';
 import { Turns } from './turns.ts';
 import type {
@@ -17,7 +18,13 @@ import type {
 /** Generations that take turns; others wait for one of them to end. */
 const TOGETHER = 8;
 
-export type EngineOptions = ModelOptions & BatchOptions;
+export interface EngineOptions extends ModelOptions, BatchOptions {
+  /**
+   * What keys and values of generations that take turns may take together, each counted as long as its prompt and its answer may get.
+   * One takes its turns whatever that is, others wait.
+   */
+  readonly keyBytes: number;
+}
 
 /**
  * Models that answer in this process. A run of a graph blocks the thread, for about as long as a token takes or a batch of texts: this
@@ -27,12 +34,14 @@ export function openEngine(options: EngineOptions): InferenceService {
   const turns = new Turns();
   const models = new Models(options);
   const queue = new EncoderQueue(models, turns, options);
-  const waiting: (() => void)[] = [];
-  let generating = 0;
+  const room = new Room(TOGETHER, options.keyBytes);
   let closed = false;
 
   /** What each text means to the model, and how many tokens there were. */
-  const pooled = async (model: Chosen, texts: readonly string[], signal: AbortSignal | undefined) => {
+  const pooled = async (
+    model: Chosen,
+    { texts, alone = false, signal }: Pick<EmbeddingRequest, 'texts' | 'alone' | 'signal'>,
+  ) => {
     const { tokenizer, base } = model;
     const limit = model.adapter?.maxTokens ?? base.config.positions;
     const rows = texts.map((text) => tokenizer.encode(text, { wrap: true, limit }));
@@ -40,7 +49,7 @@ export function openEngine(options: EngineOptions): InferenceService {
       row.length > 0 ? [] : [{ path: `/texts/${i}`, message: 'it is empty' }],
     );
     if (empty.length > 0) throw invalidInput('the request', empty);
-    const means = await Promise.all(rows.map((tokens) => queue.pooled(model, tokens, signal)));
+    const means = await Promise.all(rows.map((tokens) => queue.pooled(model, tokens, { alone, signal })));
     const promptTokens = rows.reduce((sum, { length }) => sum + length, 0);
     return { means, usage: { promptTokens, completionTokens: 0 } };
   };
@@ -50,37 +59,32 @@ export function openEngine(options: EngineOptions): InferenceService {
   };
 
   return {
-    async embed({ model, texts, signal }: EmbeddingRequest): Promise<EmbeddingAnswer> {
-      check(signal);
-      const { means, usage } = await pooled(await models.choose(model, 'encoder'), texts, signal);
+    async embed(request: EmbeddingRequest): Promise<EmbeddingAnswer> {
+      check(request.signal);
+      const { means, usage } = await pooled(await models.choose(request.model, 'encoder'), request);
       return { vectors: means.map(ofLengthOne), usage };
     },
 
-    async classify({ model, texts, signal }: ClassificationRequest): Promise<ClassificationAnswer> {
-      check(signal);
-      const chosen = await models.choose(model, 'encoder');
+    async classify(request: ClassificationRequest): Promise<ClassificationAnswer> {
+      check(request.signal);
+      const chosen = await models.choose(request.model, 'encoder');
       const head = chosen.adapter?.head;
       if (head === undefined) {
         throw invalidInput('the request', [{ path: '/model/adapter', message: 'it has no labels' }]);
       }
-      const { means, usage } = await pooled(chosen, texts, signal);
+      const { means, usage } = await pooled(chosen, request);
       return { labels: head.labels, scores: means.map((mean) => probabilities(logitsOf(head, mean))), usage };
     },
 
     async generate(request: GenerationRequest): Promise<GenerationAnswer> {
       check(request.signal);
       checkGeneration(request);
-      const generation = new Generation(models, await models.choose(request.model, 'decoder'), request);
+      const model = await models.choose(request.model, 'decoder');
+      check(request.signal);
+      const generation = new Generation(models, model, request);
       // Whoever waits is told at once when it is cancelled; its place in the queue passes by.
-      const turn = async (): Promise<void> => {
-        while (generating >= TOGETHER) await new Promise<void>((resolve) => waiting.push(resolve));
-        generating++;
-        turns.add(generation);
-        await generation.answer.catch(() => {});
-        generating--;
-        waiting.shift()?.();
-      };
-      void turn();
+      const leave = room.take(generation.bytes, () => turns.add(generation));
+      generation.answer.then(leave, leave);
       return generation.answer;
     },
 

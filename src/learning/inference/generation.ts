@@ -1,9 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { ChimeraError, invalidInput } from '../../contracts/errors.ts';
 import { stream } from '../../core/random/random.ts';
 import type { DecoderConfig } from '../architecture/config.ts';
 import { indices, tensor, type Values } from '../runtime/session.ts';
 import { notFinite } from './encoder-queue.ts';
-import { KeyCache } from './key-cache.ts';
+import { KeyCache, keyBytes } from './key-cache.ts';
 import type { Chosen, Models } from './models.ts';
 import { pick } from './sampling.ts';
 import { stackUpdates } from './served-adapter.ts';
@@ -19,9 +20,12 @@ export class Generation implements Job {
   readonly #models: Models;
   readonly #model: Chosen;
   readonly #request: GenerationRequest;
+  readonly #seed: string;
   readonly #prompt: readonly number[];
   readonly #config: DecoderConfig;
   readonly #updates: Values;
+  /** Tokens that the model may see. */
+  readonly #most: number;
   readonly #stops: StopTexts;
   readonly #pieces: ReturnType<Chosen['tokenizer']['stream']>;
   readonly #abort = (): void => this.#fail(new ChimeraError('CHIMERA_CANCELLED', { what: 'the generation' }));
@@ -40,14 +44,15 @@ export class Generation implements Job {
   constructor(models: Models, model: Chosen, request: GenerationRequest) {
     const { prompt } = request;
     const text = typeof prompt === 'string' ? prompt : model.tokenizer.chat(prompt);
-    const tokens = model.tokenizer.encode(text);
     const config = model.base.config as DecoderConfig;
-    checkRoom(tokens.length, config.positions);
+    const tokens = promptTokens(model, text, config.positions);
     this.#models = models;
     this.#model = model;
     this.#request = request;
+    this.#seed = request.seed ?? randomUUID();
     this.#prompt = tokens;
     this.#next = tokens;
+    this.#most = Math.min(config.positions, tokens.length + request.maxTokens);
     this.#config = config;
     const layout = model.adapter?.layout;
     this.#updates = layout === undefined ? {} : stackUpdates([model.adapter!], layout);
@@ -59,6 +64,11 @@ export class Generation implements Job {
     });
     request.signal?.addEventListener('abort', this.#abort);
     if (request.signal?.aborted === true) this.#abort();
+  }
+
+  /** What its keys and values may take. */
+  get bytes(): number {
+    return keyBytes(this.#config, this.#most);
   }
 
   async step(): Promise<boolean> {
@@ -78,7 +88,7 @@ export class Generation implements Job {
   async #read(tokens: readonly number[]): Promise<Float32Array> {
     const { session, caches } = await this.#models.open(this.#model.base, this.#model.adapter?.layout);
     const total = this.#seen + tokens.length;
-    this.#cache ??= new KeyCache(this.#config, caches);
+    this.#cache ??= new KeyCache(this.#config, caches, this.#most);
     this.#cache.reserve(total);
     const outputs = await session.run({
       tokens: indices(tokens, [1, tokens.length]),
@@ -97,9 +107,9 @@ export class Generation implements Job {
 
   #draw(logits: Float32Array): void {
     if (!logits.every(Number.isFinite)) throw notFinite(this.#model);
-    const { seed, maxTokens } = this.#request;
+    const { maxTokens } = this.#request;
     // Each draw is a function of the seed and its place in the answer.
-    const token = pick(logits, this.#request, () => stream(seed, 0, this.#drawn, 'generation').uniform());
+    const token = pick(logits, this.#request, () => stream(this.#seed, 0, this.#drawn, 'generation').uniform());
     this.#drawn++;
     if (token === this.#model.tokenizer.special.end) return this.#finish('stop');
     this.#emit(this.#stops.push(this.#pieces.push(token)));
@@ -135,10 +145,15 @@ export class Generation implements Job {
   }
 }
 
-function checkRoom(tokens: number, positions: number): void {
+/** A text may be megabytes, and nothing else goes on while it is read: no more of it is read than there is room for. */
+function promptTokens({ tokenizer }: Chosen, text: string, positions: number): readonly number[] {
   const refuse = (message: string): Error => invalidInput('the request', [{ path: '/prompt', message }]);
-  if (tokens === 0) throw refuse('it is empty');
-  if (tokens >= positions) {
-    throw refuse(`it has ${tokens} tokens; the model takes ${positions} with at least one of its answer`);
+  const fewest = tokenizer.fewest(text);
+  const tokens = fewest < positions ? tokenizer.encode(text, { limit: positions }) : [];
+  const count = Math.max(fewest, tokens.length);
+  if (count === 0) throw refuse('it is empty');
+  if (count >= positions) {
+    throw refuse(`it has ${count} tokens or more; the model takes ${positions} with at least one of its answer`);
   }
+  return tokens;
 }

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { ChimeraError } from '../../contracts/errors.ts';
-import type { BaseLocation } from '../bases.ts';
+import type { BaseLocation, WhichBase } from '../bases.ts';
 import { CallProcess } from '../process/calls.ts';
 import type { EngineSettings, InferenceCalls, Lookups } from './protocol.ts';
 import type { GenerationRequest, InferenceService } from './types.ts';
@@ -11,6 +11,7 @@ const MEGABYTE = 1_048_576;
 
 const DEFAULTS: EngineSettings = {
   ...{ memoryBytes: 2048 * MEGABYTE, threads: 1, provider: 'cpu', activations: 'exact' },
+  ...{ adapterBytes: 512 * MEGABYTE, keyBytes: 1024 * MEGABYTE },
   ...{ windowMs: 2, batchTexts: 32, batchTokens: 4096, cacheBytes: 64 * MEGABYTE },
 };
 
@@ -19,7 +20,7 @@ const MOST_WAITING = 4096;
 
 export interface InferenceOptions extends Partial<EngineSettings> {
   /** Where a base lies. @throws `CHIMERA_NOT_FOUND` where there is none of this name */
-  readonly locate: (base: string) => Promise<BaseLocation>;
+  readonly locate: (base: string, which: WhichBase) => Promise<BaseLocation>;
   /** The bytes of an adapter, see `encodeAdapter`. Throws as {@link locate} does. */
   readonly loadAdapter: (sha256: string) => Promise<Uint8Array>;
   /** Texts that may be under way together; more are turned away. */
@@ -38,7 +39,10 @@ export interface RunningInference extends InferenceService {
  */
 export function startInference(options: InferenceOptions): RunningInference {
   const { locate, loadAdapter, mostWaiting = MOST_WAITING, ...settings } = options;
-  const lookups = { base: locate, adapter: loadAdapter };
+  const lookups = {
+    base: ({ name, ...which }: Lookups['base']['input']) => locate(name, which),
+    adapter: loadAdapter,
+  };
   let current: CallProcess<InferenceCalls, Lookups> | undefined;
   let waiting = 0;
   let closed = false;
@@ -60,11 +64,9 @@ export function startInference(options: InferenceOptions): RunningInference {
     if (waiting > 0 && waiting + texts > mostWaiting) throw new ChimeraError('CHIMERA_RATE_LIMITED');
     if (current === undefined || current.ended) current = start();
     waiting += texts;
-    try {
-      return await current.call(name, request, { signal, onEvent: onText as (event: unknown) => void });
-    } finally {
-      waiting -= texts;
-    }
+    // A call that is cancelled counts as long as the process works at it: who asks and hangs up takes no more than his share.
+    const onOver = (): void => void (waiting -= texts);
+    return current.call(name, request, { signal, onEvent: onText as (event: unknown) => void, onOver });
   };
 
   return {

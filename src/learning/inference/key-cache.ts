@@ -10,12 +10,15 @@ const FIRST = 256;
 export class KeyCache {
   readonly #names: readonly CacheNames[];
   readonly #config: DecoderConfig;
+  readonly #most: number;
   #capacity = 0;
   #tensors: Float32Array[];
   #angles: ReturnType<typeof rotaryTables>;
 
-  constructor(config: DecoderConfig, names: readonly CacheNames[]) {
+  /** @param most tokens that there will ever be */
+  constructor(config: DecoderConfig, names: readonly CacheNames[], most = config.positions) {
     this.#config = config;
+    this.#most = most;
     this.#names = names;
     this.#tensors = names.map(() => new Float32Array(0));
     this.#angles = rotaryTables(config, 0);
@@ -24,9 +27,9 @@ export class KeyCache {
   /** Makes room for `tokens` in all. */
   reserve(tokens: number): void {
     if (tokens <= this.#capacity) return;
-    const { keyHeads, headSize, positions } = this.#config;
+    const { keyHeads, headSize } = this.#config;
     const before = this.#capacity * headSize;
-    this.#capacity = Math.min(positions, Math.max(FIRST, 2 * this.#capacity, tokens));
+    this.#capacity = Math.min(this.#most, Math.max(FIRST, 2 * this.#capacity, tokens));
     const after = this.#capacity * headSize;
     this.#tensors = this.#tensors.map((old) => {
       const grown = new Float32Array(keyHeads * after);
@@ -61,3 +64,8 @@ export class KeyCache {
     });
   }
 }
+
+/** What a {@link KeyCache} of so many tokens takes. */
+export const keyBytes = ({ layers, keyHeads, headSize }: DecoderConfig, tokens: number): number =>
+  // Keys and values of each layer, cosines and sines of half as many angles.
+  Float32Array.BYTES_PER_ELEMENT * tokens * headSize * (2 * layers * keyHeads + 1);

@@ -5,26 +5,25 @@ import type { BaseModel } from '../architecture/base.ts';
 import { servingDecoder, type CacheNames } from '../architecture/decoder-serving.ts';
 import { servingEncoder } from '../architecture/encoder-serving.ts';
 import type { UpdateLayout } from '../architecture/update-inputs.ts';
-import type { LocalBase } from '../bases.ts';
+import type { LocalBase, WhichBase } from '../bases.ts';
 import type { GraphModel } from '../onnx/types.ts';
 import type { Provider } from '../runtime/provider.ts';
 import { openSession, type Session } from '../runtime/session.ts';
-import { serveAdapter, type ServedAdapter } from './served-adapter.ts';
+import { adapterBytes, serveAdapter, type ServedAdapter } from './served-adapter.ts';
 import type { ModelChoice } from './types.ts';
-
-/** Adapters that are kept ready. */
-const ADAPTERS = 256;
 
 export interface ModelOptions {
   /**
-   * A base by its name. `weights`: the SHA-256 of those that an adapter was trained beside, for bases that lie in several precisions.
+   * A base by its name.
    * @throws `CHIMERA_NOT_FOUND` where there is none of this name
    */
-  readonly openBase: (name: string, weights?: string) => Promise<LocalBase>;
+  readonly openBase: (name: string, which: WhichBase) => Promise<LocalBase>;
   /** @throws `CHIMERA_NOT_FOUND` where there is none of this name */
   readonly loadAdapter: (sha256: string) => Promise<Adapter>;
   /** What the weights in open sessions may take together. One session is open whatever it takes. */
   readonly memoryBytes: number;
+  /** What adapters that are kept ready may take together. The last one is kept whatever it takes. */
+  readonly adapterBytes: number;
   readonly threads: number;
   readonly provider: Provider;
   /** Products with 4-bit matrices: of the values as they are, or rounded to 8 bits in blocks, as llama.cpp does. */
@@ -45,21 +44,22 @@ export interface OpenModel {
 /** The models of an engine: adapters that are kept ready, sessions within a budget. */
 export class Models {
   readonly #options: ModelOptions;
-  readonly #adapters: LruMap<string, Promise<ServedAdapter>>;
+  readonly #adapters: LruMap<string, ServedAdapter>;
+  readonly #loading = new Map<string, Promise<ServedAdapter>>();
   readonly #sessions: LruMap<string, OpenModel>;
   readonly #keys = new Set<string>();
   readonly #closing: Promise<void>[] = [];
 
   constructor(options: ModelOptions) {
     this.#options = options;
-    this.#adapters = new LruMap(ADAPTERS);
+    this.#adapters = new LruMap(options.adapterBytes);
     this.#sessions = new LruMap(options.memoryBytes, ({ session }) => this.#closing.push(session.release()));
   }
 
   /** Throws as {@link InferenceService} says. */
-  async choose({ base: name, adapter: sha256 }: ModelChoice, family: 'encoder' | 'decoder'): Promise<Chosen> {
+  async choose({ base: name, version, adapter: sha256 }: ModelChoice, family: 'encoder' | 'decoder'): Promise<Chosen> {
     const adapter = sha256 === undefined ? undefined : await this.#adapter(name, sha256);
-    const local = adapter?.local ?? (await this.#options.openBase(name));
+    const local = adapter?.local ?? (await this.#options.openBase(name, version === undefined ? {} : { version }));
     if (local.base.config.family !== family) {
       const task = family === 'encoder' ? 'embed or classify' : 'generate';
       throw invalidInput('the request', [{ path: '/model', message: `${name} does not ${task}` }]);
@@ -67,17 +67,25 @@ export class Models {
     return adapter === undefined ? local : { ...local, adapter };
   }
 
-  #adapter(name: string, sha256: string): Promise<ServedAdapter> {
+  async #adapter(name: string, sha256: string): Promise<ServedAdapter> {
     const key = `${sha256}/${name}`;
-    return this.#adapters.getOrMake(key, () => {
-      const { loadAdapter, openBase } = this.#options;
-      const loading = loadAdapter(sha256).then(async (adapter) =>
-        serveAdapter(sha256, adapter, await openBase(name, adapter.base.sha256)),
-      );
-      // What failed is tried again.
-      loading.catch(() => this.#adapters.delete(key));
-      return loading;
-    });
+    const known = this.#adapters.get(key) ?? this.#loading.get(key);
+    if (known !== undefined) return known;
+    // One that is on its way has no size yet, and somebody waits for it: it cannot be put out. What failed is tried again.
+    const loading = this.#load(name, sha256)
+      .then((served) => {
+        this.#adapters.set(key, served, adapterBytes(served));
+        return served;
+      })
+      .finally(() => this.#loading.delete(key));
+    this.#loading.set(key, loading);
+    return loading;
+  }
+
+  async #load(name: string, sha256: string): Promise<ServedAdapter> {
+    const { loadAdapter, openBase } = this.#options;
+    const adapter = await loadAdapter(sha256);
+    return serveAdapter(sha256, adapter, await openBase(name, { weights: adapter.base.sha256 }));
   }
 
   /** The session of a base for adapters of a layout. It may be closed as soon as another one is asked for. */

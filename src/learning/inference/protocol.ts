@@ -1,4 +1,4 @@
-import type { BaseLocation } from '../bases.ts';
+import type { BaseLocation, WhichBase } from '../bases.ts';
 import type { EngineOptions } from './engine.ts';
 import type {
   ClassificationAnswer,
@@ -25,6 +25,6 @@ export type InferenceCalls = {
 
 /** What that process cannot know: where a base lies, the bytes of an adapter. */
 export type Lookups = {
-  readonly base: { readonly input: string; readonly output: BaseLocation };
+  readonly base: { readonly input: WhichBase & { readonly name: string }; readonly output: BaseLocation };
   readonly adapter: { readonly input: string; readonly output: Uint8Array };
 };

@@ -59,6 +59,12 @@ export function serveAdapter(sha256: string, adapter: Adapter, local: LocalBase)
   };
 }
 
+/** What its values take. */
+export function adapterBytes({ head, values }: ServedAdapter): number {
+  const arrays = [...values.values(), ...(head === undefined ? [] : [head.weight, head.bias])];
+  return arrays.reduce((bytes, { byteLength }) => bytes + byteLength, 0);
+}
+
 function paddedA({ inputs, a }: AdapterTarget, rank: number): Float32Array {
   const padded = new Float32Array(rank * inputs);
   padded.set(a);

@@ -4,6 +4,8 @@ import type { ChatMessage } from '../tokenizer/types.ts';
 export interface ModelChoice {
   /** Name of the base model in the registry. */
   readonly base: string;
+  /** Of the base; else the manifest's, or that which the adapter was trained beside. */
+  readonly version?: string;
   /** SHA-256 of an adapter's artifact. */
   readonly adapter?: string;
 }
@@ -16,6 +18,8 @@ export interface Usage {
 export interface EmbeddingRequest {
   readonly model: ModelChoice;
   readonly texts: readonly string[];
+  /** Each text is run by itself: its answer is the same to the last bit, whoever else asks. */
+  readonly alone?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -28,6 +32,8 @@ export interface EmbeddingAnswer {
 export interface ClassificationRequest {
   readonly model: ModelChoice & { readonly adapter: string };
   readonly texts: readonly string[];
+  /** As in {@link EmbeddingRequest}. */
+  readonly alone?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -49,8 +55,8 @@ export interface GenerationRequest {
   readonly topP: number;
   /** Texts that end the answer; they are not part of it. */
   readonly stop: readonly string[];
-  /** The same seed, prompt and model give the same answer on one numeric profile. */
-  readonly seed: string;
+  /** The same seed, prompt and model give the same answer on one numeric profile. Without one each answer is another. */
+  readonly seed?: string;
   readonly signal?: AbortSignal;
   /** Called with each piece of text as it comes. */
   readonly onText?: (text: string) => void;

@@ -82,7 +82,9 @@ export class CallProcess<C extends Calls, Asked extends Calls = None> {
    * signal is aborted
    */
   call<N extends keyof C & string>(name: N, input: C[N]['input'], options?: CallOptions): Promise<C[N]['output']> {
-    return this.ended ? Promise.reject(this.#died()) : this.#channel.call(name, input, options);
+    if (!this.ended) return this.#channel.call(name, input, options);
+    options?.onOver?.();
+    return Promise.reject(this.#died());
   }
 
   /** Ends the process at once. What is under way is lost. */

@@ -28,10 +28,12 @@ export interface CallOptions {
   /** Whoever waits is told at once, and the other side may stop. */
   readonly signal?: AbortSignal | undefined;
   readonly onEvent?: ((event: unknown) => void) | undefined;
+  /** Called once when the other side is through with the call or gone: for a cancelled one after whoever waits was told. */
+  readonly onOver?: (() => void) | undefined;
 }
 
 interface Waiting {
-  readonly onEvent: CallOptions['onEvent'];
+  onEvent: CallOptions['onEvent'];
   resolve(output: unknown): void;
   reject(error: Error): void;
 }
@@ -57,15 +59,19 @@ export class Channel<Mine extends Calls, Theirs extends Calls> {
   call<N extends keyof Theirs & string>(
     name: N,
     input: Theirs[N]['input'],
-    { signal, onEvent }: CallOptions = {},
+    { signal, onEvent, onOver }: CallOptions = {},
   ): Promise<Theirs[N]['output']> {
     const cancelled = (): ChimeraError => new ChimeraError('CHIMERA_CANCELLED', { what: 'the request' });
-    if (signal?.aborted === true) return Promise.reject(cancelled());
+    if (signal?.aborted === true) {
+      onOver?.();
+      return Promise.reject(cancelled());
+    }
     const id = this.#calls++;
     return new Promise((resolve, reject) => {
       const settle = (): void => {
         this.#waiting.delete(id);
         signal?.removeEventListener('abort', abort);
+        onOver?.();
       };
       const waiting: Waiting = {
         onEvent,
@@ -78,12 +84,14 @@ export class Channel<Mine extends Calls, Theirs extends Calls> {
           reject(error);
         },
       };
+      // The other side may be busy with it still: it is over when that answers, which nobody hears any more.
       const abort = (): void => {
-        waiting.reject(cancelled());
+        waiting.onEvent = undefined;
+        reject(cancelled());
         this.#post({ type: 'cancel', id });
       };
       this.#waiting.set(id, waiting);
-      signal?.addEventListener('abort', abort);
+      signal?.addEventListener('abort', abort, { once: true });
       this.#post({ type: 'call', id, name, input });
     });
   }
@@ -133,5 +141,5 @@ export class Channel<Mine extends Calls, Theirs extends Calls> {
 function plain(error: unknown): { code: ErrorCode; details: ErrorDetails } {
   if (isChimeraError(error)) return { code: error.code, details: error.details };
   const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return { code: 'CHIMERA_MODEL_CRASHED', details: { why } };
+  return { code: 'CHIMERA_INTERNAL', details: { why } };
 }

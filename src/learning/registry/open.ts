@@ -24,12 +24,32 @@ export async function openModel(directory: string, files: readonly Pick<ModelFil
   const bytes = await readBytes(join(directory, name));
   const opened = name.endsWith('.gguf')
     ? openGguf(bytes, name)
-    : {
-        config: await readHubConfig(directory),
-        weights: safetensorsWeights(readSafetensors(bytes, name)),
-      };
+    : openCheckpoint(bytes, name, await readHubConfig(directory));
   checkWeights(opened.config, opened.weights);
   return opened;
+}
+
+function openCheckpoint(bytes: Uint8Array, name: string, config: ModelConfig): OpenModel {
+  const weights = safetensorsWeights(readSafetensors(bytes, name));
+  return { config, weights: config.family === 'encoder' ? withoutPrefix(weights, HEADED_ENCODER) : weights };
+}
+
+/** Before the names of an encoder's tensors where the checkpoint has a head, as one for classification has. */
+const HEADED_ENCODER = 'bert.';
+
+/** The tensors that have the prefix, by their names without it; all as they are where none has it. */
+function withoutPrefix(weights: Weights, prefix: string): Weights {
+  const prefixed = weights.names.filter((name) => name.startsWith(prefix));
+  if (prefixed.length === 0) return weights;
+  const names = new Set(prefixed.map((name) => name.slice(prefix.length)));
+  return {
+    names: [...names],
+    has: (name) => names.has(name),
+    shape: (name) => weights.shape(prefix + name),
+    f32: (name) => weights.f32(prefix + name),
+    blocks4: (name) => weights.blocks4(prefix + name),
+    blocks8: (name) => weights.blocks8(prefix + name),
+  };
 }
 
 function openGguf(bytes: Uint8Array, name: string): OpenModel {

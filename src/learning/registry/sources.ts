@@ -40,19 +40,23 @@ export interface FetchedModel {
  * The files of a base model: from the cache, else from its sources in their order. A file is written beside its place, checked,
  * and moved there whole; one of another hash is removed. One process downloads, the others wait for it.
  * @throws {ChimeraError} CHIMERA_MODEL_UNAVAILABLE that says of each source why it failed, CHIMERA_CANCELLED after which the next
- *   call goes on where this one ended
+ *   call goes on where this one ended, CHIMERA_SETUP where the cache cannot be written
  */
 export async function fetchModel(model: ModelEntry, options: FetchModelOptions): Promise<FetchedModel> {
   const { cacheDir, signal, onLine = () => {} } = options;
   const directory = modelDirectory(cacheDir, model.name, versionOf(model));
-  await mkdir(directory, { recursive: true });
   let lock: Lock | undefined;
   try {
+    await mkdir(directory, { recursive: true });
     lock = await waitForLock(join(directory, '.lock'), onLine, signal);
     return { directory, source: await fill({ model, directory, options, onLine }) };
   } catch (error) {
     if (signal?.aborted === true)
       throw new ChimeraError('CHIMERA_CANCELLED', { what: `the download of ${model.name}` }, { cause: error });
+    // A full or read-only disk, or a file where a folder should be.
+    const { syscall, message } = error as NodeJS.ErrnoException;
+    if (syscall !== undefined)
+      throw new ChimeraError('CHIMERA_SETUP', { what: 'the cache of base models', why: message }, { cause: error });
     throw error;
   } finally {
     lock?.release();

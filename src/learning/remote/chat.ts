@@ -21,7 +21,10 @@ export const chatChunk = z.object({
   usage: usageSchema.nullish(),
 });
 
-/** The body of a request. What is as the protocol's default is left out: some models refuse to be told. */
+/**
+ * The body of a request. What is as the protocol's default is left out, and so is a seed that nobody gave: some models refuse to be told,
+ * some providers have no seed of this name.
+ */
 export function chatBody(
   model: RemoteModel,
   messages: readonly ChatMessage[],
@@ -34,7 +37,7 @@ export function chatBody(
     ...(temperature === 1 ? {} : { temperature }),
     ...(topP === 1 ? {} : { top_p: topP }),
     ...(stop.length === 0 ? {} : { stop }),
-    seed: integerSeed(seed),
+    ...(seed === undefined ? {} : { seed: integerSeed(seed) }),
     ...(onText === undefined ? {} : { stream: true, stream_options: { include_usage: true } }),
   };
 }

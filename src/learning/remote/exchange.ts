@@ -26,6 +26,8 @@ export interface OpenStream {
 const STREAM_SILENCES = 10;
 const ERROR_BYTES = 65_536;
 const MAX_MESSAGE = 500;
+/** What OpenAI and its likes say besides status 429 where an account has no money left. */
+const SPENT = /"(?:code|type)"\s*:\s*"insufficient_quota"/;
 
 /** Posts and reads the whole answer, as JSON. */
 export async function postForJson(endpoint: Endpoint, post: Post): Promise<Attempt<unknown>> {
@@ -36,7 +38,7 @@ export async function postForJson(endpoint: Endpoint, post: Post): Promise<Attem
     const text = await readText(bounded(endpoint, response));
     return { value: parseJson(endpoint, text) };
   } catch (error) {
-    return faultOf(endpoint, post, time, error);
+    return faultOf(endpoint, post, time.aborted ? endpoint.timeoutMs : undefined, error);
   }
 }
 
@@ -44,7 +46,11 @@ export async function postForJson(endpoint: Endpoint, post: Post): Promise<Attem
 export async function postForStream(endpoint: Endpoint, post: Post): Promise<Attempt<OpenStream>> {
   const silence = new AbortController();
   const timer = setTimeout(() => silence.abort(), endpoint.timeoutMs);
-  const time = AbortSignal.any([silence.signal, AbortSignal.timeout(endpoint.timeoutMs * STREAM_SILENCES)]);
+  const wholeMs = endpoint.timeoutMs * STREAM_SILENCES;
+  const whole = AbortSignal.timeout(wholeMs);
+  const time = AbortSignal.any([silence.signal, whole]);
+  const lateMs = (): number | undefined =>
+    silence.signal.aborted ? endpoint.timeoutMs : whole.aborted ? wholeMs : undefined;
   const close = (): void => clearTimeout(timer);
   try {
     const response = await send(endpoint, post, time, 'text/event-stream');
@@ -59,13 +65,13 @@ export async function postForStream(endpoint: Endpoint, post: Post): Promise<Att
           yield chunk;
         }
       } catch (error) {
-        throw faultOf(endpoint, post, time, error).error;
+        throw faultOf(endpoint, post, lateMs(), error).error;
       }
     };
     return { value: { bytes: heard(), close } };
   } catch (error) {
     close();
-    return faultOf(endpoint, post, time, error);
+    return faultOf(endpoint, post, lateMs(), error);
   }
 }
 
@@ -108,12 +114,19 @@ async function send(endpoint: Endpoint, post: Post, time: AbortSignal, accept: s
 async function refusal(endpoint: Endpoint, { model }: Post, response: Response): Promise<Fault> {
   const { name, baseUrl } = endpoint;
   const { status, headers } = response;
-  const why = await messageOf(endpoint, response);
+  const text = await readText(bounded({ name: '', answerBytes: ERROR_BYTES }, response)).catch(() => '');
+  const said = errorMessage(endpoint, text);
+  const why = `it answers with status ${status}${said === undefined ? '' : `: ${said}`}`;
+  // Who has to pay first may ask for ever.
+  if (status === 429 && SPENT.test(text)) return { error: providerFailed(endpoint, why), transient: false };
   if (status === 429 || status >= 500) {
     const afterMs = retryAfterMs(headers.get('retry-after'), Date.now());
     const error =
       status === 429
-        ? new ChimeraError('CHIMERA_RATE_LIMITED', { provider: name })
+        ? new ChimeraError('CHIMERA_RATE_LIMITED', {
+            provider: name,
+            problems: [{ path: '', message: `${name}: ${why}` }],
+          })
         : new ChimeraError('CHIMERA_UNREACHABLE', { what: `provider ${name}`, where: baseUrl, why });
     return { error, transient: true, ...(afterMs === undefined ? {} : { afterMs }) };
   }
@@ -129,13 +142,6 @@ async function refusal(endpoint: Endpoint, { model }: Post, response: Response):
   return { error: providerFailed(endpoint, why), transient: false };
 }
 
-async function messageOf(endpoint: Endpoint, response: Response): Promise<string> {
-  const status = `it answers with status ${response.status}`;
-  const text = await readText(bounded({ name: '', answerBytes: ERROR_BYTES }, response)).catch(() => '');
-  const said = errorMessage(endpoint, text);
-  return said === undefined ? status : `${status}: ${said}`;
-}
-
 /** What an error body says, shortened, and without our key should it repeat that; undefined where it is not one. */
 export function errorMessage({ apiKey }: Pick<Endpoint, 'apiKey'>, text: string): string | undefined {
   const message = /"message"\s*:\s*("(?:[^"\\]|\\.)*")/.exec(text)?.[1];
@@ -147,12 +153,13 @@ export function errorMessage({ apiKey }: Pick<Endpoint, 'apiKey'>, text: string)
   }
 }
 
-function faultOf({ name, baseUrl, timeoutMs }: Endpoint, { signal }: Post, time: AbortSignal, error: unknown): Fault {
+/** @param lateMs how long it had, where its time is over */
+function faultOf({ name, baseUrl }: Endpoint, { signal }: Post, lateMs: number | undefined, error: unknown): Fault {
   if (error instanceof ChimeraError) return { error, transient: false };
   const fatal = (error: ChimeraError): Fault => ({ error, transient: false });
   if (signal.aborted) return fatal(new ChimeraError('CHIMERA_CANCELLED', { what: `the call of provider ${name}` }));
-  if (time.aborted)
-    return fatal(new ChimeraError('CHIMERA_WALL_DEADLINE', { what: `provider ${name}`, limit: timeoutMs }));
+  if (lateMs !== undefined)
+    return fatal(new ChimeraError('CHIMERA_WALL_DEADLINE', { what: `provider ${name}`, limit: lateMs }));
   // Without the error itself: its texts and fields are not ours, and may name what was sent.
   const { code } = ((error as Error).cause ?? {}) as { code?: string };
   const why = `the connection failed${code === undefined ? '' : ` (${code})`}`;

@@ -100,7 +100,7 @@ class Provider implements RemoteProvider {
     let said: RemoteUsage | null | undefined;
     let usage: GenerationAnswer['usage'];
     try {
-      for await (const data of eventData(bytes)) {
+      for await (const data of eventData(this, bytes)) {
         if (data === '[DONE]') break;
         if (data.startsWith('{"error"')) throw providerFailed(this, errorMessage(this.#options, data) ?? 'it gave up');
         const chunk = this.#check(chatChunk, parseJson(this, data));

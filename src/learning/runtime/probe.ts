@@ -39,8 +39,10 @@ export async function probeProvider(
   try {
     return await Promise.race([child.call('probe', provider), late]);
   } catch (error) {
-    const why = isChimeraError(error, 'CHIMERA_MODEL_CRASHED') ? String(error.details['why']) : String(error);
-    return failed(`the process that tried it died: ${why}`, 'Look whether its driver fits its libraries.');
+    const died = isChimeraError(error, 'CHIMERA_MODEL_CRASHED');
+    const why = isChimeraError(error) ? String(error.details['why']) : String(error);
+    const detail = died ? `the process that tried it died: ${why}` : `trying it failed: ${why}`;
+    return failed(detail, 'Look whether its driver fits its libraries.');
   } finally {
     clearTimeout(timer);
     child.kill();

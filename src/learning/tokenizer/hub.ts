@@ -4,6 +4,7 @@ import { chatOf } from './chat.ts';
 import { tokenizerConfig } from './config.ts';
 import { encoderOf } from './encoder.ts';
 import { byteLevelDecoder, wordPieceDecoder } from './decoder.ts';
+import { fewestOf } from './fewest.ts';
 import { SCHEMAS, type TokenizerFile } from './schema.ts';
 import { readAround, readSpecial } from './special.ts';
 import type { Tokenizer } from './types.ts';
@@ -40,6 +41,7 @@ export function tokenizerOfHub(tokenizerJson: unknown, tokenizerConfigJson: unkn
   return {
     size: vocabulary.tokens.length,
     special,
+    fewest: fewestOf(file),
     encode(text, { wrap = false, limit } = {}) {
       const { before, after } = wrap ? around : { before: [], after: [] };
       if (limit === undefined) return [...before, ...encode(text), ...after];

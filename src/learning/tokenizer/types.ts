@@ -21,6 +21,8 @@ export interface Tokenizer {
    * text, not what is around it, so that no more tokens come out.
    */
   encode(text: string, options?: { readonly wrap?: boolean; readonly limit?: number }): number[];
+  /** So many tokens a text has at least: a bound by its size, for texts that might take long to encode. */
+  fewest(text: string): number;
   /** Text of tokens; special ones are left out. */
   decode(tokens: readonly number[]): string;
   /** Text that grows token by token. A character of several tokens comes out when it is whole. */

@@ -2,10 +2,11 @@ import type { WordPieceFile } from './schema.ts';
 
 /**
  * Pieces of words, the longest first from the left; a word that has characters left over is unknown as a whole. As in the library
- * but for the time: no piece that is longer than every token is looked up, of which a text made for it has very many.
+ * but for the time: no piece that is longer than every token is looked up, of which a text made for it has very many, and no word after
+ * there are `most` pieces.
  * Source: BERT, `WordpieceTokenizer`.
  */
-export function wordPieces(model: WordPieceFile['model']): (words: string[]) => string[] {
+export function wordPieces(model: WordPieceFile['model']): (words: string[], most: number) => string[] {
   const tokens = new Set(Object.keys(model.vocab));
   let longest = 0;
   for (const token of tokens) longest = Math.max(longest, token.length);
@@ -26,5 +27,12 @@ export function wordPieces(model: WordPieceFile['model']): (words: string[]) => 
     }
     return pieces;
   };
-  return (words) => words.flatMap(piecesOf);
+  return (words, most) => {
+    const pieces: string[] = [];
+    for (const word of words) {
+      if (pieces.length >= most) break;
+      pieces.push(...piecesOf(word));
+    }
+    return pieces;
+  };
 }

@@ -1,5 +1,8 @@
-import { deepEqual, equal, notEqual, ok, rejects } from 'node:assert/strict';
+import { deepEqual, equal, match, notEqual, ok, rejects } from 'node:assert/strict';
+import type { DecoderConfig } from '../../../src/learning/architecture/config.ts';
+import { keyBytes } from '../../../src/learning/inference/key-cache.ts';
 import type { GenerationRequest } from '../../../src/learning/inference/types.ts';
+import type { Tokenizer } from '../../../src/learning/tokenizer/types.ts';
 import {
   DECODER,
   DECODER_4BIT,
@@ -49,12 +52,14 @@ describe('texts that a served decoder writes', () => {
     await engine.close();
   });
 
-  it('are the same for the same seed and others for another one', async () => {
+  it('are the same for the same seed and others for another one, or none', async () => {
     const engine = tinyEngine();
     const write = async (over: Partial<GenerationRequest>) =>
       (await engine.generate(generation({ temperature: 2, maxTokens: 24, ...over }))).text;
     equal(await write({ seed: 'a' }), await write({ seed: 'a' }));
     notEqual(await write({ seed: 'a' }), await write({ seed: 'b' }));
+    const { seed: _, ...unseeded } = generation({ temperature: 2, maxTokens: 24 });
+    notEqual((await engine.generate(unseeded)).text, (await engine.generate(unseeded)).text);
     equal(await write({ topP: 0, seed: 'a' }), await write({ temperature: 0, seed: 'b' }));
     await engine.close();
   });
@@ -92,6 +97,30 @@ describe('texts that a served decoder writes', () => {
     await engine.close();
   });
 
+  it('are refused where the prompt is far too long, before a token of it is read', async () => {
+    const limits: (number | undefined)[] = [];
+    const tokenizer: Tokenizer = {
+      ...DECODER.tokenizer,
+      encode: (text, options) => {
+        limits.push(options?.limit);
+        return DECODER.tokenizer.encode(text, options);
+      },
+    };
+    const engine = tinyEngine([], { openBase: () => Promise.resolve({ ...DECODER, tokenizer }) });
+    const refused = (prompt: GenerationRequest['prompt']) =>
+      rejects(engine.generate(generation({ prompt })), {
+        code: 'CHIMERA_INVALID_INPUT',
+        message: /prompt: it has \d+ tokens or more; the model takes 128 with at least one of its answer/,
+      });
+    await refused('x'.repeat(1_000_000));
+    await refused([{ role: 'user', content: '<|im_end|>'.repeat(100_000) }]);
+    deepEqual(limits, []);
+    await refused('x'.repeat(1000));
+    await engine.generate(generation({ prompt: '<|im_start|>'.repeat(127) }));
+    deepEqual(limits, [128, 128]);
+    await engine.close();
+  });
+
   it('take a conversation by the template of the model', async () => {
     const engine = tinyEngine();
     const spelled = '<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n';
@@ -115,6 +144,29 @@ describe('texts that a served decoder writes', () => {
     equal(next.usage.completionTokens, 2);
     await rejects(engine.generate(generation({ signal: AbortSignal.abort() })), { code: 'CHIMERA_CANCELLED' });
     await engine.close();
+  });
+
+  it('take turns where there is memory for the keys and values of all of them, else they wait in their order', async () => {
+    const config = DECODER.base.config as DecoderConfig;
+    const request = generation({ maxTokens: 20, temperature: 1.5, seed: 'keys' });
+    const order = async (bytes: number): Promise<string> => {
+      const engine = tinyEngine([], { keyBytes: bytes });
+      let pieces = '';
+      const write = (name: string, over: Partial<GenerationRequest> = {}) =>
+        engine.generate({ ...request, ...over, onText: () => (pieces += name) });
+      const cancel = new AbortController();
+      const cancelled = rejects(write('x', { signal: cancel.signal }), { code: 'CHIMERA_CANCELLED' });
+      const writing = [write('a'), write('b'), write('c', { maxTokens: 2 })];
+      cancel.abort();
+      await Promise.all([...writing, cancelled]);
+      await engine.close();
+      return pieces.replaceAll(/(.)\1+/g, '$1');
+    };
+    const one = keyBytes(config, DECODER.tokenizer.encode('Once upon').length + 20);
+    equal(await order(1), 'abc');
+    // The last one would fit beside the first.
+    match(await order(1.9 * one), /^ab[bc]+$/);
+    match(await order(2 * one), /^aba/);
   });
 
   it('do not keep a short one or an embedding waiting until a long one ends', async () => {

@@ -162,6 +162,26 @@ describe('models in a process of their own', function () {
     equal((await embed(['d'])).vectors.length, 1);
   });
 
+  it('count what is cancelled until the process is through with it', async () => {
+    const inference = start({ mostWaiting: 1 });
+    const embed = () => inference.embed({ model: { base: 'encoder' }, texts: ['a'] });
+    const cancel = new AbortController();
+    const cancelled = rejects(inference.generate(generation({ signal: cancel.signal })), { code: 'CHIMERA_CANCELLED' });
+    cancel.abort();
+    await cancelled;
+    await rejects(embed(), { code: 'CHIMERA_RATE_LIMITED' });
+    for (;;) {
+      const answer = await embed().catch((error: ChimeraError) => equal(error.code, 'CHIMERA_RATE_LIMITED'));
+      if (answer !== undefined) break;
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    // What is lost with the process is over, too.
+    const lost = rejects(inference.generate(generation({ maxTokens: 100 })), { code: 'CHIMERA_MODEL_CRASHED' });
+    process.kill(inference.pid!, 'SIGKILL');
+    await lost;
+    equal((await embed()).vectors.length, 1);
+  });
+
   it('end with a close, and what is under way is cancelled', async () => {
     const inference = start();
     await inference.generate(generation());

@@ -113,6 +113,7 @@ export function tinyEngine(
       return found.adapter;
     },
     ...{ memoryBytes: 1e9, threads: 1, provider: 'cpu', activations: 'exact' },
+    ...{ adapterBytes: 1e9, keyBytes: 1e9 },
     ...{ windowMs: 0, batchTexts: 32, batchTokens: 4096, cacheBytes: 0 },
     ...options,
   });

@@ -46,7 +46,7 @@ describe('calls into a process', () => {
       assert.deepEqual(error.details.problems, [{ path: '/a', message: 'is wrong' }]);
       return true;
     });
-    await assert.rejects(own.call('fail', null), { code: 'CHIMERA_MODEL_CRASHED', message: /TypeError: a bug/ });
+    await assert.rejects(own.call('fail', null), { code: 'CHIMERA_INTERNAL', message: /TypeError: a bug/ });
     assert.equal(await own.call('echo', 1), 1);
   });
 
@@ -90,6 +90,24 @@ describe('calls into a process', () => {
     // One that is late already is never sent.
     await assert.rejects(own.call('wait', null, { signal: controller.signal }), { code: 'CHIMERA_CANCELLED' });
     assert.equal(await own.call('givenUp', null), 1);
+  });
+
+  it('are over when the process is through with them, also those that were given up', async () => {
+    const own = start();
+    const over: string[] = [];
+    const call = (name: string, signal?: AbortSignal) => ({ signal, onOver: () => void over.push(name) });
+    await own.call('echo', 1, call('answered'));
+    const controller = new AbortController();
+    const onEvent = (): void => controller.abort();
+    const given = own.call('wait', null, { ...call('given up', controller.signal), onEvent });
+    await assert.rejects(given, { code: 'CHIMERA_CANCELLED' });
+    assert.deepEqual(over, ['answered']);
+    await own.call('echo', 2);
+    assert.deepEqual(over, ['answered', 'given up']);
+    await assert.rejects(own.call('echo', 1, call('late', controller.signal)));
+    await assert.rejects(own.call('exit', 3, call('lost')));
+    await assert.rejects(own.call('echo', 1, call('too late')));
+    assert.deepEqual(over.slice(2), ['late', 'lost', 'too late']);
   });
 
   it('are cancelled where the process is closed, which is gone then', async () => {

@@ -91,6 +91,16 @@ describe('a base model from a hub', () => {
     assert.deepEqual(server.asked, ['model.safetensors', 'config.json']);
   });
 
+  it('is refused with the path where the cache cannot be written', async () => {
+    await hub(honest);
+    const file = join(cacheDir, 'a-file');
+    writeFileSync(file, '');
+    await assert.rejects(fetchIt({ cacheDir: file }), {
+      code: 'CHIMERA_SETUP',
+      message: /the cache of base models[^]*a-file/,
+    });
+  });
+
   it('is downloaded again where a file in the cache was changed, and only that file', async () => {
     await hub(honest);
     await fetchIt();

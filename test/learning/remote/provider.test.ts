@@ -81,6 +81,16 @@ describe('learning: a remote provider', function () {
     });
   });
 
+  it('tells no seed that nobody gave, which some providers refuse', async () => {
+    const { seed: _, ...unseeded } = ask();
+    server.behave(json(chat('Paris.')));
+    await providerAt(server.baseUrl).generate(unseeded);
+    await providerAt(server.baseUrl).generate(ask({ seed: 'in words' }));
+    const [without, inWords] = server.asked.map(({ body }) => body);
+    assert.ok(!('seed' in without!));
+    assert.ok(Number.isInteger(inWords!['seed']));
+  });
+
   it('guesses what was used where the provider does not say', async () => {
     server.behave(json(chat('Paris.', { usage: null })));
     const costs: RemoteCost[] = [];
@@ -168,6 +178,22 @@ describe('learning: a remote provider', function () {
     for (const [index, wait] of waits.entries()) assert.ok(wait >= 19 * 2 ** index, `${waits.join(', ')} ms`);
   });
 
+  it('says who turns it away and why', async () => {
+    server.behave(json({ error: { message: `12 requests a minute for ${KEY}`, code: 'rate_limit_exceeded' } }, 429));
+    const error = await failing(providerAt(server.baseUrl).generate(ask()), 'CHIMERA_RATE_LIMITED');
+    assert.match(error.message, /vendor: it answers with status 429: 12 requests a minute for …/);
+    assert.equal(server.asked.length, 3);
+  });
+
+  it('does not ask again where an account is spent', async () => {
+    for (const field of ['code', 'type']) {
+      server.behave(json({ error: { message: 'You exceeded your quota.', [field]: 'insufficient_quota' } }, 429));
+      const error = await failing(providerAt(server.baseUrl).generate(ask()), 'CHIMERA_PROVIDER_FAILED');
+      assert.match(error.message, /vendor failed: it answers with status 429: You exceeded your quota\./);
+      assert.equal(server.asked.length, 1);
+    }
+  });
+
   it('does not ask again where the provider wants more time than there is', async () => {
     server.behave(json({}, 429, { 'retry-after': '2' }));
     await failing(providerAt(server.baseUrl).generate(ask()), 'CHIMERA_RATE_LIMITED');
@@ -202,6 +228,22 @@ describe('learning: a remote provider', function () {
       [{ completionTokens: 1, estimated: true }],
       'what has begun costs money',
     );
+  });
+
+  it('leaves a stream that never ends, and names the time that it had', async () => {
+    const late = async (timeoutMs: number): Promise<string> => {
+      const call = providerAt(server.baseUrl, { timeoutMs }).generate(ask({ onText: () => undefined }));
+      return (await failing(call, 'CHIMERA_WALL_DEADLINE')).message;
+    };
+    server.behave(events([chunk('a')], () => undefined));
+    assert.match(await late(60), /longer than 60 ms/);
+    server.behave(
+      events([chunk('a')], (response) => {
+        const more = setInterval(() => response.write(`data: ${JSON.stringify(chunk('b'))}\n\n`), 20);
+        response.on('close', () => clearInterval(more));
+      }),
+    );
+    assert.match(await late(300), /longer than 3000 ms/);
   });
 
   it('takes a stream that is slower than its timeout as a whole', async () => {

@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { tokenizerOfGguf } from '../../../src/learning/tokenizer/gguf.ts';
 import { isChimeraError } from '../../../src/contracts/errors.ts';
-import { tinyGgufMetadata, tinyTokenizer, tinyWordPiece } from './tiny.ts';
+import { tokenizerOfHub } from '../../../src/learning/tokenizer/hub.ts';
+import type { Tokenizer } from '../../../src/learning/tokenizer/types.ts';
+import { tinyByteLevelFile, tinyConfig, tinyGgufMetadata, tinyTokenizer, tinyWordPiece } from './tiny.ts';
 
 /** [text, tokens, text of the tokens], printed by Python's `tokenizers` 0.23.3 for the files in tiny.ts. */
 const BYTE_LEVEL: readonly [string, number[], string][] = [
@@ -147,4 +149,82 @@ describe('the limit of a text', () => {
       }
     }
   }).timeout(20_000);
+
+  it('gives the first tokens of words without end', () => {
+    const letters = fc.array(fc.constantFrom('he', 'hell', 'l', 'o', 'w', 'an', 'd', 'é'), {
+      minLength: 20_000,
+      maxLength: 40_000,
+    });
+    fc.assert(
+      fc.property(letters, (parts) => {
+        const text = parts.join('');
+        const tokens = tinyTokenizer().encode(text);
+        for (const limit of [100, 9_000, 50_000]) {
+          assert.deepEqual(tinyTokenizer().encode(text, { limit }), tokens.slice(0, limit));
+        }
+      }),
+      { numRuns: 5 },
+    );
+  }).timeout(20_000);
+
+  it('takes the time of the tokens that are wanted, also where each is long', () => {
+    const tokenizer = withLongRuns('Ġ');
+    const text = ' '.repeat(200_000);
+    const time = (limit?: number): number => {
+      const before = performance.now();
+      assert.ok(tokenizer.encode(text, limit === undefined ? {} : { limit }).length > 500);
+      return performance.now() - before;
+    };
+    const [few, all] = [time(800), time()];
+    assert.ok(few < all, `${few} ms for a half, ${all} ms for the whole`);
+  }).timeout(20_000);
+});
+
+/** Up to 128 of a character are one token. */
+function withLongRuns(character: string, change: object = {}): Tokenizer {
+  const file = tinyByteLevelFile();
+  const { vocab, merges } = file.model as unknown as { vocab: Record<string, number>; merges: string[] };
+  for (let run = 1; run <= 64; run *= 2) {
+    const token = character.repeat(run);
+    vocab[token.repeat(2)] ??= Object.keys(vocab).length;
+    merges.push(`${token} ${token}`);
+  }
+  return tokenizerOfHub({ ...file, ...change }, tinyConfig, 'the runs');
+}
+
+describe('the fewest tokens that a text may have', () => {
+  const changed = (change: object): Tokenizer => tokenizerOfHub({ ...tinyByteLevelFile(), ...change }, tinyConfig, 'x');
+  const strip = { added_tokens: [{ id: 0, content: '<|endoftext|>', special: true, lstrip: true }] };
+
+  it('are never more than there are: no text that fits is taken for too long', () => {
+    const NFC = { normalizer: { type: 'NFC' } };
+    const tokenizers = [tinyTokenizer(), changed(NFC), withLongRuns('Ġ'), withLongRuns('`', NFC), tinyWordPiece()];
+    // NFC makes a third of some of these.
+    const shrinking = ['\u1fbe\u0308\u0301', '\u1112\u1161\u11ab', '\u212a', '\u1fef', '\u0301'.repeat(200), '\u2126'];
+    const parts = fc.constantFrom(...shrinking, '<|im_start|>', 'hello', ' ', '  ', 'x', '漢', '😀', '\ud800');
+    fc.assert(
+      fc.property(fc.array(parts, { size: 'large' }), fc.string({ unit: 'binary' }), (some, any) => {
+        for (const tokenizer of tokenizers) {
+          const text = some.join('') + any;
+          assert.ok(tokenizer.fewest(text) <= tokenizer.encode(text).length, JSON.stringify(text));
+        }
+      }),
+    );
+    // Of three bytes each, which become one.
+    assert.equal(withLongRuns('`', NFC).encode('\u1fef'.repeat(128)).length, 1);
+    assert.equal(withLongRuns('`', NFC).fewest('\u1fef'.repeat(128)), 1);
+    assert.equal(changed(strip).fewest(`${' '.repeat(100_000)}<|endoftext|>`), 0);
+    const { model } = tinyByteLevelFile();
+    const { x, ...vocab } = model['vocab'] as Record<string, number>;
+    assert.ok(x !== undefined);
+    const withoutX = changed({ model: { ...model, vocab } });
+    assert.equal(withoutX.fewest('x'.repeat(1000)), withoutX.encode('x'.repeat(1000)).length);
+  });
+
+  it('are told by the bytes of the longest token', () => {
+    assert.equal(tinyTokenizer().fewest('x'.repeat(1_300_000)), 100_000);
+    assert.equal(tinyTokenizer().fewest('漢'.repeat(13)), 3);
+    assert.equal(changed({ normalizer: { type: 'NFC' } }).fewest('x'.repeat(1_300_000)), 100_000);
+    assert.equal(tinyTokenizer().fewest(''), 0);
+  });
 });

@@ -58,6 +58,14 @@ describe('a training run is refused', () => {
     refuse({ ...options, from: { ...from, base: { name: 'other', sha256: 'ab'.repeat(32) } } }, /another base model/);
   });
 
+  it('that would look more often than its workflow and its checkpoints hold', () => {
+    const often = {
+      ...optionsOf('classification'),
+      spec: { ...optionsOf('classification').spec, steps: 5000, evaluateEvery: 1 },
+    };
+    refused(() => AdapterTrainer.create(often), /\/evaluateEvery: 5000 steps would be 5000 looks, the limit is 1000/);
+  });
+
   it('once its numbers are none any more, with a clear error', async () => {
     const weights = tinyWeights(TINY_ENCODER);
     const overflowing: Weights = {
