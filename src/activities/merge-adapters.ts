@@ -8,7 +8,7 @@ import { linearMerge } from '../learning/adapters/linear-merge.ts';
 import { tiesMergeFiles, type MergedFile } from '../learning/adapters/merge-host.ts';
 import type { Stores } from '../stores/index.ts';
 import type { ActivityDeps } from './deps.ts';
-import { validated } from './model-scores.ts';
+import { givesLabels, isAdapterSpec, validated } from './model-scores.ts';
 import type { LeftOut, Material, RunHooks, TrainedModel } from './training-types.ts';
 
 /** What the old and the new adapter weigh. */
@@ -16,7 +16,7 @@ const WEIGHTS = [0.5, 0.5];
 /** Share of an update that TIES keeps: what its authors recommend. */
 const DENSITY = 0.2;
 
-/** The adapter of this name that was trained last on another dataset than this one; undefined where there is none. */
+/** The classifier's adapter of this name that was trained last on another dataset than this one; undefined where there is none. */
 export async function adapterBefore(
   { models }: Stores,
   project: string,
@@ -26,7 +26,7 @@ export async function adapterBefore(
 ): Promise<ModelRecord | undefined> {
   const all = await models.list(project, { taskType });
   return all.findLast(
-    (model) => model.name === name && model.spec['kind'] === 'adapter' && model.dataset !== datasetId,
+    ({ name: own, spec, dataset }) => own === name && isAdapterSpec(spec) && givesLabels(spec) && dataset !== datasetId,
   );
 }
 

@@ -5,17 +5,20 @@ import { loadLinearModel } from '../core/training/linear/model.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
 import type { ModelAnswer } from '../fabric/index.ts';
 import type { ActivityDeps } from './deps.ts';
-import type { Material, TrainedModel } from './training-types.ts';
+import type { LabelValidation, Material } from './training-types.ts';
 
 type Deps = Pick<ActivityDeps, 'stores' | 'learning'>;
 
 /** An adapter's specification says what it is; a linear model's needs no word for it. */
 export const isAdapterSpec = (spec: JsonObject): boolean => spec['kind'] === 'adapter';
 
+/** Can a model be asked for labels? A decoder's adapter answers in words of its own. */
+export const givesLabels = (spec: JsonObject): boolean => !isAdapterSpec(spec) || spec['task'] === 'classification';
+
 /** Texts that are asked about at a time: between two, a cancellation is heard. */
 const CHUNK = 256;
 
-/** What a model says to texts, whatever kind it is: the probability of each label, in the order of the texts. */
+/** What a model that {@link givesLabels} says to texts, whatever kind it is: the probability of each label, in the order of the texts. */
 export async function scoreTexts(
   { stores, learning }: Deps,
   { artifact, spec }: Pick<ModelRecord, 'artifact' | 'spec'>,
@@ -44,7 +47,7 @@ export async function validated(
   { type, data }: Material,
   model: Pick<ModelRecord, 'artifact' | 'spec'>,
   signal?: AbortSignal,
-): Promise<TrainedModel['validation']> {
+): Promise<LabelValidation> {
   const texts = data.validation.map(({ text }) => text);
   const expected = data.validation.map(({ label }) => label);
   return judgeScores(type, data.labels, expected, await scoreTexts(deps, model, texts, signal));
@@ -56,7 +59,7 @@ export function judgeScores(
   labels: readonly string[],
   expected: readonly string[],
   answers: readonly ModelAnswer[],
-): { accuracy: number; balancedAccuracy: number } {
+): LabelValidation {
   const pairs = answers.map(({ labels: own, scores }, i) => ({
     expected: expected[i]!,
     predicted: own[scores.indexOf(Math.max(...scores))],

@@ -1,4 +1,4 @@
-import { ChimeraError } from '../contracts/errors.ts';
+import { ChimeraError, invalidInput } from '../contracts/errors.ts';
 import { modelName } from '../contracts/names.ts';
 import type { AgentManifest, AgentVersion, DatasetExample, JsonObject, ModelRecord } from '../contracts/records.ts';
 import { sha256Hex } from '../core/canonical/canonical.ts';
@@ -10,7 +10,7 @@ import { valueAt } from '../core/kpi/pointer.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
 import type { RunItem } from '../fabric/index.ts';
 import type { ActivityDeps } from './deps.ts';
-import { isAdapterSpec, scoreTexts, textOf } from './model-scores.ts';
+import { givesLabels, isAdapterSpec, scoreTexts, textOf } from './model-scores.ts';
 
 export interface SearchResult {
   id: string;
@@ -96,6 +96,15 @@ function worthOffering(models: readonly ModelRecord[]): ModelRecord[] {
   return models.filter((model) => !isAdapterSpec(model.spec) || !isBeaten(model));
 }
 
+function refuseAnswering(models: readonly ModelRecord[]): void {
+  const problems = models.flatMap((model, i) =>
+    givesLabels(model.spec)
+      ? []
+      : [{ path: `/modelIds/${i}`, message: `${modelName(model)} is a decoder's adapter, which gives no labels` }],
+  );
+  if (problems.length > 0) throw invalidInput('the models of the search', problems);
+}
+
 /** What a search may build with: the training split's features, and what each model says on the validation split. */
 export async function searchContext(
   deps: Pick<ActivityDeps, 'stores' | 'learning'>,
@@ -104,6 +113,7 @@ export async function searchContext(
   models: readonly ModelRecord[],
   incumbent: Genome,
 ): Promise<SearchContext> {
+  refuseAnswering(models);
   const { labels, positive = labels.at(-1)! } = type.scorer;
   const names = type.features.map((feature) => feature.name);
   const train = examples.filter((example) => example.split === 'train');

@@ -3,10 +3,11 @@ import type { AdapterSpec } from '../contracts/adapters.ts';
 import { isChimeraError } from '../contracts/errors.ts';
 import { failpoint } from '../contracts/failpoint.ts';
 import { SIGNALS, type TrainingPoint } from '../contracts/messages.ts';
-import type { JsonObject } from '../contracts/records.ts';
+import type { ArtifactRef, JsonObject } from '../contracts/records.ts';
 import { hashOf } from '../core/canonical/canonical.ts';
+import type { BaseLocation } from '../learning/bases.ts';
 import { trainUntil, type TrainingHooks } from '../learning/training/host.ts';
-import type { TrainingJob } from '../learning/training/job.ts';
+import type { TrainedAdapter, TrainingJob } from '../learning/training/job.ts';
 import type { Look } from '../learning/training/types.ts';
 import type { ActivityDeps } from './deps.ts';
 import { pastCrashes } from './crashes.ts';
@@ -23,26 +24,67 @@ const KEPT = 2;
 /** Points of its loss curve that a run sends to its workflow at most: each is an event of its history. */
 const POINTS = 60;
 
-/** Trains an adapter in a process of its own, from its last checkpoint on. */
+/** Trains a classifier's adapter, from its last checkpoint on. */
 export async function trainAdapterModel(
   deps: Deps,
   project: string,
   material: Material,
   spec: AdapterSpec,
-  { signal, note }: RunHooks,
+  hooks: RunHooks,
   until?: number,
 ): Promise<TrainedModel | { left: Look }> {
-  const { stores, learning } = deps;
   const { datasetId, data } = material;
+  const { labels, train, validation: held } = data;
+  const examplesFor = () => Promise.resolve({ labels, train, validation: held });
+  const learned = await runTraining(deps, project, { datasetId, spec, examplesFor }, hooks, until);
+  if ('left' in learned) return learned;
+  const { run, artifact, report } = learned;
+  const document = spec as unknown as JsonObject;
+  const validation = await validated(deps, material, { artifact, spec: document }, hooks.signal);
+  const previous = await comparedWith(deps, project, material, spec.name, hooks.signal);
+  return {
+    ...{ run, artifact, validation },
+    spec: document,
+    // The adapter that this one follows, on the same examples.
+    report: { validation, ...report, ...(previous === undefined ? {} : { previous }) },
+  };
+}
+
+/** A run, before its base is there. */
+interface Planned {
+  readonly datasetId: string;
+  readonly spec: AdapterSpec;
+  readonly examplesFor: (base: BaseLocation) => Promise<Pick<TrainingJob, 'labels' | 'train' | 'validation'>>;
+}
+
+/** What came of a run: the adapter, and what is told of it whatever it has learned. */
+interface Learned {
+  readonly run: string;
+  readonly artifact: ArtifactRef;
+  readonly trained: TrainedAdapter;
+  readonly report: JsonObject;
+}
+
+/** Trains in a process of its own, from the last checkpoint on. */
+export async function runTraining(
+  deps: Deps,
+  project: string,
+  { datasetId, spec, examplesFor }: Planned,
+  { signal, note }: RunHooks,
+  until?: number,
+): Promise<Learned | { left: Look }> {
+  const { stores, learning } = deps;
   const run = hashOf({ datasetId, spec } as unknown as JsonObject).slice(0, 32);
   const latest = () => stores.snapshots.latest(project, run, until);
   note({ waitingFor: `base model ${spec.base}` });
+  const active = await stores.baseModels.get(project, spec.base);
   const base = await learning.locate(spec.base, {
+    ...(active === undefined ? {} : { version: active.version }),
     signal,
     onProgress: (bytes, of) => note({ fetching: spec.base, bytes, of }),
   });
   const runtime = deps.runtimes[Context.current().info.taskQueue];
-  const examples = { labels: data.labels, train: data.train, validation: data.validation };
+  const examples = await examplesFor(base);
   const job: TrainingJob = { base, spec, ...examples, ...runtime };
   const tell = pointTeller(deps, spec);
   const hooks: TrainingHooks = {
@@ -66,21 +108,13 @@ export async function trainAdapterModel(
   });
   if ('left' in trained) return trained;
   const artifact = await stores.artifacts.put(trained.bytes, { kind: 'model' });
-  const document = spec as unknown as JsonObject;
-  const validation = await validated(deps, material, { artifact, spec: document }, signal);
-  const previous = await comparedWith(deps, project, material, spec.name, signal);
   const { before, after, progress, baseSha256, numericProfile } = trained;
   return {
-    run,
-    artifact,
-    spec: document,
-    validation,
+    ...{ run, artifact, trained },
     report: {
-      ...{ validation, examples: data.train.length, steps: progress.step },
+      ...{ examples: examples.train.length, steps: progress.step },
       ...(before === undefined ? {} : { before: { ...before } }),
       after: { ...after },
-      // The adapter that this one follows, on the same examples.
-      ...(previous === undefined ? {} : { previous }),
       looks: progress.looks as unknown as JsonObject[],
       ...{ baseSha256, numericProfile },
     },

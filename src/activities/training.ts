@@ -3,32 +3,29 @@ import { ChimeraError } from '../contracts/errors.ts';
 import { failpoint } from '../contracts/failpoint.ts';
 import type { DatasetExample, JsonObject } from '../contracts/records.ts';
 import { valueAt } from '../core/kpi/pointer.ts';
-import { ADAPTER_VARIANTS, MERGE_METHODS, mergeName, mergeOf } from '../core/training/adapter/variants.ts';
+import { ADAPTER_VARIANTS, mergeOf } from '../core/training/adapter/variants.ts';
 import { LINEAR_VARIANTS } from '../core/training/linear/spec.ts';
 import type { TrainingData } from '../core/training/linear/trainer.ts';
 import type { TaskType } from '../core/validation/task-type.ts';
 import { readDataset, typeOfDataset } from './datasets.ts';
 import type { ActivityDeps } from './deps.ts';
 import { heartbeating } from './heartbeat.ts';
-import { adapterBefore, mergeWithPrevious } from './merge-adapters.ts';
+import { mergeWithPrevious } from './merge-adapters.ts';
 import { textOf } from './model-scores.ts';
+import { isAnswerSpec, planVariants, type PlanInput } from './plan-training.ts';
 import { trainAdapterModel } from './train-adapter.ts';
+import { trainAnswers } from './train-answers.ts';
 import { trainLinear } from './train-linear.ts';
 import type { LeftModel, LeftOut, ModelSummary, TrainedModel } from './training-types.ts';
 
 export interface TrainingActivities {
   /**
    * The names of what is to be trained: what is asked for, else all linear variants, the adapters whose base model the project
-   * has, each with its merges with the one that was trained before it on another dataset, and those that the caller specifies.
-   * `CHIMERA_NOT_FOUND` names the known ones.
+   * has, each with its merges with the one that was trained before it on another dataset, and those that the caller specifies; of a
+   * task type without labels only these. `CHIMERA_NOT_FOUND` names the known ones; what cannot be learned from the dataset is
+   * refused as {@link planVariants} says.
    */
-  planTraining(input: {
-    project?: string;
-    taskType?: string;
-    datasetId?: string;
-    variants?: string[];
-    adapters?: AdapterSpec[];
-  }): Promise<string[]>;
+  planTraining(input: PlanInput): Promise<string[]>;
   /** Trains one variant, resuming from the last checkpoint, and registers it by content. A merge that cannot be made is left out. */
   trainModel(input: {
     project: string;
@@ -45,57 +42,27 @@ export interface TrainingActivities {
 
 export function createTrainingActivities(deps: ActivityDeps): TrainingActivities {
   const { stores } = deps;
-  const isThere = async (project: string, { base }: AdapterSpec): Promise<boolean> =>
-    (await stores.baseModels.get(project, base)) !== undefined;
-
   return {
-    async planTraining({ project, taskType, datasetId, variants, adapters = [] }) {
-      const specs = [...adapters, ...ADAPTER_VARIANTS];
-      const linear = LINEAR_VARIANTS.map(({ name }) => name);
-      const known = [...linear, ...specs.map(({ name }) => name)];
-      const unknown = (variants ?? []).filter((name) => !known.includes(name));
-      if (unknown.length > 0) {
-        throw new ChimeraError('CHIMERA_NOT_FOUND', {
-          what: `model variant (known: ${known.join(', ')})`,
-          name: unknown.join(', '),
-        });
-      }
-      const wanted = specs.filter(({ name }) => variants?.includes(name) ?? true);
-      const present = await Promise.all(
-        wanted.map((spec) => (project === undefined ? Promise.resolve(false) : isThere(project, spec))),
-      );
-      const missing = wanted.filter((spec, i) => !present[i] && (variants !== undefined || adapters.includes(spec)));
-      if (missing.length > 0) {
-        throw new ChimeraError('CHIMERA_NOT_FOUND', {
-          what: 'base model in this project (chimera models pull fetches it)',
-          name: [...new Set(missing.map(({ base }) => base))].join(', '),
-        });
-      }
-      if (variants !== undefined) return variants;
-      const names = wanted.filter((_, i) => present[i]).map(({ name }) => name);
-      return [...linear, ...names, ...(await mergesOf(names))];
-
-      async function mergesOf(trained: readonly string[]): Promise<string[]> {
-        if (project === undefined || taskType === undefined) return [];
-        const before = await Promise.all(
-          trained.map((name) => adapterBefore(stores, project, taskType, name, datasetId)),
-        );
-        const again = trained.filter((_, i) => before[i] !== undefined);
-        return again.flatMap((name) => MERGE_METHODS.map((method) => mergeName(name, method)));
-      }
-    },
+    planTraining: (input) => planVariants(stores, input),
 
     async trainModel({ project, taskType, datasetId, variant, seed, adapter, until }) {
       return heartbeating(async (signal, note) => {
         const type = await typeOfDataset(stores, project, datasetId, taskType);
-        const data = trainingData(type, await readDataset(stores, project, datasetId));
-        const material = { type, datasetId, data };
+        const examples = await readDataset(stores, project, datasetId);
         const hooks = { signal, note: (details: JsonObject) => note({ variant, ...details }) };
         const linear = LINEAR_VARIANTS.find(({ name }) => name === variant);
         const merge = mergeOf(variant);
         const spec = adapter ?? ADAPTER_VARIANTS.find(({ name }) => name === variant || name === merge?.adapter);
         if (linear === undefined && spec === undefined)
           throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'model variant', name: variant });
+        if (linear === undefined && isAnswerSpec(spec!)) {
+          const source = { type, datasetId, examples };
+          const answering = await trainAnswers(deps, project, source, { ...spec, seed }, hooks, until);
+          if ('left' in answering) return answering;
+          failpoint('model.put');
+          return register(project, taskType, datasetId, spec, answering);
+        }
+        const material = { type, datasetId, data: trainingData(type, examples) };
         if (merge !== undefined && spec?.name === merge.adapter) {
           const own = { spec: { ...spec, seed }, method: merge.method };
           const merged = await mergeWithPrevious(deps, project, material, own, hooks);
@@ -127,13 +94,20 @@ export function createTrainingActivities(deps: ActivityDeps): TrainingActivities
     failpoint('model.row');
     // Nobody goes on from them, and whoever trains the same again, on another machine perhaps, must not be held to them.
     await stores.snapshots.prune(project, run, 0);
-    const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
-    const text = `model ${name}: balanced accuracy ${percent(validation.balancedAccuracy)} on validation, price ${price}`;
-    return { id, name, price, validation, text };
+    return { id, name, price, validation, text: `model ${name}: ${told(validation)}, price ${price}` };
   }
 }
 
-/** What a text model learns from a dataset: the text at the task type's pointer, and the right label. */
+function told(validation: ModelSummary['validation']): string {
+  const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
+  if ('balancedAccuracy' in validation)
+    return `balanced accuracy ${percent(validation.balancedAccuracy)} on validation`;
+  const { lossBefore, loss, accuracy } = validation;
+  const fall = `validation loss ${lossBefore.toFixed(3)} before and ${loss.toFixed(3)} after`;
+  return accuracy === undefined ? `${fall}, in nats a token` : `${fall}, ${percent(accuracy)} of preferences hold`;
+}
+
+/** What a classifier learns from a dataset: the text at the task type's pointer, and the right label. */
 export function trainingData(type: TaskType, examples: readonly DatasetExample[]): TrainingData {
   const { scorer, text } = type;
   if (scorer.kind !== 'label' || text === undefined) {

@@ -1,6 +1,6 @@
 import { constants, existsSync } from 'node:fs';
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { invalidInput, type Problem } from '../contracts/errors.ts';
 import { adapterProblems, fitProblems } from '../learning/adapters/check.ts';
 import { exportGguf, exportSafetensors } from '../learning/adapters/export.ts';
@@ -12,6 +12,7 @@ import { HUB_CONFIG } from '../learning/registry/manifest.ts';
 import { openModel } from '../learning/registry/open.ts';
 import { readBytes } from '../learning/weights/bytes.ts';
 import { readGgufHead } from '../learning/weights/gguf.ts';
+import { naming, refuseThere, writeNew } from './file-errors.ts';
 
 export const FORMATS = ['peft', 'safetensors', 'gguf'] as const;
 export type Format = (typeof FORMATS)[number];
@@ -88,9 +89,7 @@ export async function writeGguf(
   }
   const { metadata } = await readGgufHead(join(directory, files[0]!.name), files[0]!.name);
   const bytes = exportGguf(weights, config, metadata, adapter);
-  refuseThere([file]);
-  await mkdir(dirname(file), { recursive: true });
-  await writeFile(file, bytes, { flag: 'wx' });
+  await writeNew(file, bytes);
   const merged =
     'layers with an update are in single precision, so that nothing of it is lost; all others are as before';
   return { files: [file], notes: [...precisionNotes(base, location), merged] };
@@ -121,11 +120,6 @@ async function write(folder: string, made: ReadonlyMap<string, Uint8Array>, copi
   return files;
 }
 
-function refuseThere(files: readonly string[]): void {
-  const problems = files.filter((path) => existsSync(path)).map((path) => ({ path, message: 'is there already' }));
-  if (problems.length > 0) throw invalidInput('--out', problems);
-}
-
 /**
  * Reads the two files of PEFT in a folder as an adapter of a base.
  * @param labels of the head's rows, where the files do not name them
@@ -138,7 +132,9 @@ export async function readPeft(folder: string, base: BaseModel, labels?: readonl
       `the folder ${folder}`,
       missing.map((path) => ({ path, message: 'is missing' })),
     );
-  const [config, weights] = await Promise.all(PEFT_FILES.map((name) => readBytes(join(folder, name))));
+  const [config, weights] = await Promise.all(
+    PEFT_FILES.map((name) => join(folder, name)).map((path) => naming(path, () => readBytes(path))),
+  );
   const { name, sha256 } = base;
   const read = readPeftFiles(config!, weights!, { name, sha256 });
   const { head } = read;

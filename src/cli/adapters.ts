@@ -69,8 +69,9 @@ export interface NewAdapter {
 }
 
 /**
- * Stores an adapter and registers it with the project; the audit event enters with the record.
- * @throws {ChimeraError} CHIMERA_CONFLICT where the same content is a model of another name or task type already
+ * Stores an adapter and registers it with the project; the audit event enters with the record. The same content is one model: where
+ * it is there already, maybe under another name, that one is returned and nothing changes.
+ * @throws {ChimeraError} CHIMERA_INVALID_INPUT where it is there for another task type
  */
 export async function registerAdapter(
   { models, artifacts }: Stores,
@@ -92,7 +93,7 @@ export async function registerAdapter(
     { id, name, taskType, artifact, price, dataset, spec, report: { baseSha256: base.sha256, ...report } },
     { actor: 'cli', subject: id, ...audit },
   );
-  if (record.name !== name || record.taskType !== taskType)
-    throw new ChimeraError('CHIMERA_CONFLICT', { what: `the model ${modelName(record)} of ${record.taskType}` });
-  return record;
+  if (record.taskType === taskType) return record;
+  const message = `is the same adapter, for the task type ${record.taskType}; it cannot be there for ${taskType} as well`;
+  throw invalidInput('the adapter', [{ path: modelName(record), message }]);
 }

@@ -1,12 +1,12 @@
 import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { buffer } from 'node:stream/consumers';
 import { ChimeraError, invalidInput } from '../contracts/errors.ts';
+import { readNamed } from './file-errors.ts';
 
 /** The bytes of a file, or of standard input for `-` or nothing. */
 export function readInput(file: string | undefined): Promise<Buffer> {
-  return file === undefined || file === '-' ? buffer(process.stdin) : readFile(file);
+  return file === undefined || file === '-' ? buffer(process.stdin) : readNamed(file);
 }
 
 export function parseJson(text: string, what: string): unknown {

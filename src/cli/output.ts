@@ -1,6 +1,8 @@
 import { ChimeraError, ERRORS, renderMessage, type Problem } from '../contracts/errors.ts';
 import { ChimeraApiError } from '../client/index.ts';
+import { actionOf } from '../gateway/answers.ts';
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts';
+import { fileProblem } from './file-errors.ts';
 
 /** Where a command writes; tests put strings there. */
 export interface Io {
@@ -67,13 +69,13 @@ export function describeError(error: unknown): ErrorReport {
   if (error instanceof ChimeraError) {
     const { code, details } = error;
     const message = renderMessage(code, { ...details, problems: [] });
-    return { exitCode: exitCodeOf(code), code, message, problems: details.problems ?? [], action: ERRORS[code].action };
+    return { exitCode: exitCodeOf(code), code, message, problems: details.problems ?? [], action: actionOf(error) };
   }
-  const system = error as NodeJS.ErrnoException;
+  const { code } = error as NodeJS.ErrnoException;
+  const file = fileProblem(error);
+  if (file !== undefined && code !== undefined) return { exitCode: EXIT.usage, code, message: file, problems: [] };
   const message = error instanceof Error ? error.message : String(error);
-  if (system.code === 'ENOENT' && system.path !== undefined)
-    return { exitCode: EXIT.usage, code: 'ENOENT', message: `there is no file ${system.path}`, problems: [] };
-  if (system.code === 'ECONNREFUSED')
+  if (code === 'ECONNREFUSED')
     return {
       exitCode: EXIT.unreachable,
       code: 'CHIMERA_UNREACHABLE',

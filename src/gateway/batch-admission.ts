@@ -3,7 +3,6 @@ import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ChimeraError, invalidInput, type Problem } from '../contracts/errors.ts';
-import { parseInput } from '../contracts/inputs.ts';
 import type { JsonValue, TaskSubmission } from '../contracts/records.ts';
 import { canonicalJson, sha256Hex } from '../core/canonical/canonical.ts';
 import { parseLimited } from '../core/validation/json-limits.ts';
@@ -12,6 +11,7 @@ import type { BatchRecord, Stores } from '../stores/index.ts';
 import { routingOf } from '../core/rollout/routing.ts';
 import { ENVELOPE_BYTES, payloadProblems, type AdmittingType } from './admission.ts';
 import { chunked, readLines, tooLarge, type Line } from './body.ts';
+import { parse } from './parse.ts';
 import { ProblemList } from './problems.ts';
 import { batchLine } from './schemas.ts';
 
@@ -144,7 +144,7 @@ function parseItem({ type }: AdmittingType, bytes: Uint8Array, batchKey: string,
     maxDepth: payloadDepth + 1,
     what: 'the line',
   });
-  const { key, payload } = parseInput(batchLine, value, 'the line');
+  const { key, payload } = parse(batchLine, value, 'the line');
   return { key: key ?? derivedKey(batchKey, index), payload };
 }
 

@@ -73,6 +73,9 @@ function operation(route: Route): Record<string, unknown> {
     responses: {
       ...Object.fromEntries(Object.entries(route.responses).map(([status, response]) => [status, answer(response)])),
       ...errorAnswers(errors, route.errorFormat?.schema ?? errorAnswer),
+      ...(route.body === undefined && route.lines === undefined
+        ? {}
+        : mediaTypeAnswer(route.errorFormat?.schema ?? errorAnswer)),
     },
   };
 }
@@ -128,6 +131,11 @@ function answer({ description, schema, type = 'application/json', event }: Respo
   };
   return { description, content };
 }
+
+/** A body of another media type. */
+const mediaTypeAnswer = (schema: z.ZodType): Record<string, unknown> => ({
+  415: { description: 'CHIMERA_INVALID_INPUT', content: { 'application/json': { schema: schemaOf(schema) } } },
+});
 
 function errorAnswers(codes: readonly ErrorCode[], schema: z.ZodType): Record<string, unknown> {
   const byStatus = Map.groupBy(new Set(codes), (code) => ERRORS[code].status);

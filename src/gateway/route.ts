@@ -2,8 +2,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Readable } from 'node:stream';
 import type { z } from 'zod';
 import type { ChimeraError, ErrorCode } from '../contracts/errors.ts';
-import { parseInput } from '../contracts/inputs.ts';
 import { addClosing } from './closing.ts';
+import { parse } from './parse.ts';
 
 /** Who calls: the project that the key belongs to, and the key's name for the audit log. */
 export interface Principal {
@@ -114,7 +114,7 @@ export function registerRoutes(
 }
 
 const bodyOf = ({ unchecked = false }: Route, schema: z.ZodType, body: unknown): unknown =>
-  unchecked ? body : parseInput(schema, body, 'the body');
+  unchecked ? body : parse(schema, body, 'the body');
 
 async function serve(
   spec: Route,
@@ -128,8 +128,8 @@ async function serve(
   });
   const isStream = typeof (request.body as Readable | undefined)?.pipe === 'function';
   const answer = await spec.handle({
-    params: spec.params === undefined ? {} : parseInput(spec.params, request.params, 'the path'),
-    query: spec.query === undefined ? {} : parseInput(spec.query, request.query, 'the query'),
+    params: spec.params === undefined ? {} : parse(spec.params, request.params, 'the path'),
+    query: spec.query === undefined ? {} : parse(spec.query, request.query, 'the query'),
     body: spec.body === undefined || isStream ? undefined : bodyOf(spec, spec.body, request.body ?? {}),
     stream: isStream ? (request.body as Readable) : undefined,
     principal: spec.open === true ? { project: '', keyName: '' } : principalOf(request),

@@ -11,11 +11,12 @@ import { createLendingFabric } from '../fabric/lending.ts';
 import type { Stores } from '../stores/index.ts';
 import { measure } from '../telemetry/metrics.ts';
 import { MAX_DEPTH, TaskTypeCache } from './admission.ts';
-import { asChimeraError, errorBody } from './answers.ts';
+import { asChimeraError, errorBody, RequestRefusal } from './answers.ts';
 import { readBody } from './body.ts';
 import { CodecAccess } from './codec-access.ts';
 import { CycleReader } from './cycles.ts';
 import { DispatchMarks } from './dispatch-marks.ts';
+import { noRoute } from './methods.ts';
 import type { Inference } from './openai/inference.ts';
 import { openApiDocument } from './openapi.ts';
 import { registerRoutes, route, type Principal, type Route } from './route.ts';
@@ -121,11 +122,12 @@ export function createGateway(options: GatewayOptions): FastifyInstance {
   routes.push(openApiRoute(routes));
 
   if (config.codec !== undefined) addPreflight(app, access);
-  addHooks(app, stores);
+  const unrouted = (request: FastifyRequest): Error => noRoute(routes, request);
+  addHooks(app, stores, unrouted);
   addParsers(app, taskTypes);
   app.setErrorHandler((error, request, reply) => fail(app, error, request, reply));
-  app.setNotFoundHandler(() => {
-    throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'route', name: 'this; see /openapi.json' });
+  app.setNotFoundHandler((request) => {
+    throw unrouted(request);
   });
   app.addHook('onClose', () => marks.flush());
   app.addHook('onClose', () => sandbox.fabric.close());
@@ -141,7 +143,7 @@ function principalOf(request: FastifyRequest): Principal {
   return principal;
 }
 
-function addHooks(app: FastifyInstance, stores: Stores): void {
+function addHooks(app: FastifyInstance, stores: Stores, unrouted: (request: FastifyRequest) => Error): void {
   // The caller's trace goes on through the handler and, with the Temporal client's interceptor, into workflows.
   app.addHook('onRequest', (request, _reply, done) => {
     context.with(propagation.extract(context.active(), request.headers), done);
@@ -152,6 +154,8 @@ function addHooks(app: FastifyInstance, stores: Stores): void {
     // An unknown path asks for a key as well: without one nobody learns what there is.
     if (open === true) return;
     principals.set(request, admit?.(request) ?? (await authenticate(stores, request.headers.authorization)));
+    // Before its body is looked at.
+    if (request.is404) throw unrouted(request);
   });
 }
 
@@ -190,6 +194,7 @@ function fail(app: FastifyInstance, error: unknown, request: FastifyRequest, rep
   if (known.status >= 500)
     app.log.error({ err: known.cause ?? known, requestId: request.id, code: known.code }, known.message);
   if (known.code === 'CHIMERA_UNAUTHENTICATED') void reply.header('www-authenticate', 'Bearer');
+  if (known instanceof RequestRefusal) void reply.headers(known.headers);
   if (known.status === 429 || known.status === 503) void reply.header('retry-after', '1');
   // What the peer still sends will not be read.
   if (!request.raw.complete) void reply.header('connection', 'close');

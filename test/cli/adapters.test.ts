@@ -192,6 +192,9 @@ describe('cli: adapters', () => {
     assert.deepEqual(config['architectures'], ['BertForSequenceClassification']);
     assert.equal(config['hidden_size'], TINY_ENCODER.hidden);
     assert.deepEqual(readFileSync(join(out, 'tokenizer.json')), readFileSync(at('tiny', 'tokenizer.json')));
+    const base = await openModel(out, [{ name: 'model.safetensors' }]);
+    assert.deepEqual([base.config, base.weights.names], [TINY_ENCODER, expected.names], 'it is a base model again');
+    for (const name of expected.names) assert.deepEqual(base.weights.f32(name), expected.f32(name), name);
   });
 
   it('exports a decoder as a GGUF file that is a base model again', async () => {
@@ -237,6 +240,12 @@ describe('cli: adapters', () => {
     writeFileSync(at('full', 'adapter_config.json'), 'mine');
     await fails(2, /adapter_config\.json: is there already/, 'export', id, '--format', 'peft', '--out', at('full'));
     assert.deepEqual(readdirSync(at('full')), ['adapter_config.json'], 'nothing half-done');
+    const file = at('full', 'adapter_config.json');
+    await fails(
+      2,
+      /^error: \S+adapter_config\.json is there already, and is no folder\n$/,
+      ...['export', id, '--format', 'peft', '--out', file],
+    );
     const foreign = { ...classifier('foreign'), base: { name: 'tiny', sha256: 'f'.repeat(64) } };
     const { id: other } = await trained('foreign', foreign);
     await fails(2, /other weights than those of/, 'export', other, '--format', 'safetensors', '--out', at('foreign'));
@@ -268,7 +277,12 @@ describe('cli: adapters', () => {
     assert.match(await ok('show', 'tiny'), /\w{12} +their-lora +labels/);
     await ok(...argv);
     assert.equal((await audited('model.imported')).length, 1, 'the same again changes nothing');
-    await fails(5, /the model their-lora@\w{8} of labels exists/, ...argv.with(5, 'another-name'));
+    const another = argv.with(5, 'another-name');
+    assert.match(await ok(...another), /the same adapter is there already as their-lora@\w{8}\nmodel +\w{64}\n/);
+    assert.equal((await okJson<ModelRecord>(...another)).id, record.id);
+    assert.equal((await audited('model.imported')).length, 1);
+    await fixture.stores.taskTypes.put(PROJECT, { ...LABELS, name: 'other-labels' } as TaskTypeDocument);
+    await fails(2, /their-lora@\w{8}: is the same adapter, for the task type labels/, ...argv.with(7, 'other-labels'));
   });
 
   it('takes the labels of files that have none, and only those of the task type', async () => {
@@ -333,6 +347,10 @@ describe('cli: adapters', () => {
     assert.deepEqual(event?.details, { name: 'blend', ...merge, error: 0 });
     const equal = await okJson<ModelRecord>('merge', left.id, right.id, '--name', 'halves');
     assert.deepEqual(await stored(equal), linearMerge(parents, [0.5, 0.5]));
+    const again = await run('merge', left.id, right.id, '--name', 'once-more', '--json');
+    assert.equal(again.code, 0);
+    assert.match(again.err, /the same adapter is there already as halves@/);
+    assert.equal((JSON.parse(again.out) as ModelRecord).id, equal.id);
   });
 
   it('merges by TIES, and tells the error that the rank leaves', async () => {
@@ -342,6 +360,7 @@ describe('cli: adapters', () => {
     const told = Number(/error of the rank +(0\.\d+)/.exec(said)?.[1]);
     const whole = await okJson<ModelRecord>(...ties, '--rank', '32', '--name', 'ties-whole');
     assert.ok(told > 0.1 && told < 1, said);
+    assert.match(said, /merges 2 layers by TIES\n· 1 of 2 layers\n· 2 of 2 layers\n/);
     assert.ok((whole.report['error'] as number) < 1e-5, 'at full rank nothing is lost');
     assert.equal((await stored(whole)).rank, 32);
     assert.equal((whole.spec['merge'] as { density: number }).density, 0.5);
@@ -365,6 +384,23 @@ describe('cli: adapters', () => {
       2,
       /\/density: 2 is not in[\s\S]*\/rank: 0.5 is not a positive integer/,
       ...['merge', left, other, '--method', 'ties', '--density', '2', '--rank', '0.5', '--name', 'blend-no'],
+    );
+    const ties = [
+      'merge',
+      left,
+      (await trained('right', classifier('r'))).id,
+      '--method',
+      'ties',
+      '--name',
+      'blend-no',
+    ];
+    await fails(2, /\/rank: 257 is more than an adapter may have: 256/, ...ties, '--rank', '257');
+    await fails(2, /\/rank: 33 is more than the size of the layers: 32/, ...ties, '--rank', '33');
+    await fails(2, /\/weights: all are 0/, ...ties, '--weights', '0,0');
+    await fails(
+      2,
+      /command line is not valid\n {2}models: left@\w{8} is named more than once\n/,
+      ...['merge', left, left.slice(0, 20), '--name', 'blend-no'],
     );
     const names = (await fixture.stores.models.list(PROJECT)).map(({ name }) => name);
     assert.ok(!names.includes('blend-no'));

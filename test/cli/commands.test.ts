@@ -255,7 +255,12 @@ describe('cli: commands on a platform', function () {
     await ok('keys', 'revoke', 'robot');
     assert.equal((await run('task-types', 'list', '--api-key', key)).code, 6);
     assert.match(await ok('keys', 'list'), /robot +\S+Z +\S+Z/);
-    assert.equal((await run('keys', 'revoke', 'nobody')).code, 4);
+    const nobody = await run('keys', 'revoke', 'nobody');
+    assert.equal(nobody.code, 4);
+    assert.match(nobody.err, /no key named nobody\nCheck the name\.\n/, 'nothing is listed');
+    const nameless = await run('keys', 'create', ' ');
+    assert.equal(nameless.code, 2);
+    assert.match(nameless.err, /name: must not be empty/);
   });
 
   it('lists and drives dead letters', async () => {
@@ -273,6 +278,29 @@ describe('cli: commands on a platform', function () {
     assert.match(await ok('dead-letters', 'list'), /none/);
   });
 
+  it('says in one line what is wrong with a file that is named, and writes over nothing', async () => {
+    const fails = async (says: string, ...argv: string[]): Promise<void> => {
+      const { code, err } = await run(...argv);
+      assert.equal(code, 2, err);
+      assert.match(err, new RegExp(`^error: .*${says}`));
+      assert.doesNotMatch(err, /E[A-Z]{4,}|--debug/);
+    };
+    const there = file('there.jsonl', 'mine');
+    const gone = join(folder, 'gone', 'x.json');
+    await fails(`${folder} is a folder, not a file\n$`, 'task-types', 'register', folder);
+    await fails(`there is no folder ${join(folder, 'gone')} for ${gone}\n$`, 'task-types', 'register', gone);
+    await fails(`${folder} is a folder, not a file\n$`, 'batch', folder, '--task-type', 'labels');
+    await fails(`${folder} is a folder, not a file\n$`, 'feedback', '--file', folder);
+    const to = (out: string): string[] => ['datasets', 'export', dataset, '--out', out];
+    await fails(`--out is not valid:?\n {2}${there}: is there already\n`, ...to(there));
+    await fails(`--out is not valid:?\n {2}${folder}: is there already\n`, ...to(folder));
+    await fails(`${there} is there already, and is no folder\n$`, ...to(join(there, 'x.jsonl')));
+    assert.equal(readFileSync(there, 'utf8'), 'mine');
+    const made = join(folder, 'made', 'x.jsonl');
+    await ok(...to(made));
+    assert.equal(readFileSync(made, 'utf8'), '{"ordinal":0}\n');
+  });
+
   it('shows models, datasets, the ledger and cycles', async () => {
     assert.match(await ok('models', 'list'), /word-lr/);
     assert.match(await ok('datasets', 'list', '--task-type', 'labels'), / +1 +10 +6 +2 +2/);
@@ -280,6 +308,13 @@ describe('cli: commands on a platform', function () {
     await ok('datasets', 'export', dataset, '--out', out);
     assert.equal(readFileSync(out, 'utf8'), '{"ordinal":0}\n');
     assert.equal(await ok('datasets', 'export', dataset), '{"ordinal":0}\n');
+    assert.equal(await ok('datasets', 'export', dataset.slice(0, 12)), '{"ordinal":0}\n', 'as the list prints it');
+    const unknown = await run('datasets', 'export', 'ffff');
+    assert.equal(unknown.code, 4);
+    assert.match(
+      unknown.err,
+      new RegExp(`\\n {2}${dataset.slice(0, 12)}: is known, of labels\\nCheck the name; the known`),
+    );
     await platform.stores.ledger.put(PROJECT, {
       leaseId: 'l1',
       deviceClass: 'cpu',

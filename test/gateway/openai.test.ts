@@ -23,7 +23,7 @@ const CONTEXT = 20;
 class Echo implements InferenceService {
   /** Why the last generation without an end ended. */
   ended = Promise.withResolvers<unknown>();
-  seeds: string[] = [];
+  seeds: (string | undefined)[] = [];
 
   embed({ texts }: Parameters<InferenceService['embed']>[0]): ReturnType<InferenceService['embed']> {
     const vectors = texts.map((text) => {
@@ -33,8 +33,12 @@ class Echo implements InferenceService {
     return Promise.resolve({ vectors, usage: { promptTokens: texts.join('').length, completionTokens: 0 } });
   }
 
-  classify(): never {
-    throw new Error('nobody asks for it');
+  /** How sure it is that a text is spam grows with its length. */
+  classify({ model, texts }: Parameters<InferenceService['classify']>[0]): ReturnType<InferenceService['classify']> {
+    assert.equal(model.adapter, 'a'.repeat(64));
+    const scores = texts.map(({ length }) => Float64Array.of(1 - length / 8, length / 8));
+    const usage = { promptTokens: texts.join('').length, completionTokens: 0 };
+    return Promise.resolve({ labels: ['ham', 'spam'], scores, usage });
   }
 
   async generate(request: Parameters<InferenceService['generate']>[0]): ReturnType<InferenceService['generate']> {
@@ -130,7 +134,10 @@ describe("gateway: models in OpenAI's protocol, asked by its own client", functi
     const names = (await openai.models.list()).data.map(({ id }) => id);
     assert.deepEqual(names, ['tiny', 'tiny:mail', 'minilm', 'talker', 'embedder']);
     const model = await openai.models.retrieve('tiny:mail');
-    assert.deepEqual({ ...model }, { id: 'tiny:mail', object: 'model', created: 0, owned_by: 'chimera' });
+    assert.deepEqual(
+      { ...model },
+      { id: 'tiny:mail', object: 'model', created: 0, owned_by: 'chimera', tasks: ['classification'] },
+    );
     const missing = await refusedBy(openai.models.retrieve('a/b'), NotFoundError);
     assert.match(missing.message, /model named a\/b/);
     await platform.stores.projects.ensure('tenant');
@@ -161,6 +168,30 @@ describe("gateway: models in OpenAI's protocol, asked by its own client", functi
     const encoded = await openai.embeddings.create({ model: 'minilm', input: 'a', encoding_format: 'base64' });
     const bytes = Buffer.from(encoded.data[0]!.embedding as unknown as string, 'base64');
     assert.equal(bytes.readFloatLE(4), Math.fround(Math.sin(0.1)));
+  });
+
+  it('labels a text and several, as vLLM does', async () => {
+    const ask = (body: object) => openai.post<Record<string, unknown>>('/classify', { body });
+    const { id, created, ...answer } = await ask({ model: 'tiny:mail', input: ['go', 'buy now'] });
+    assert.match(String(id), /^classify-/);
+    assert.ok(Math.abs(Number(created) - Date.now() / 1000) < 60);
+    assert.deepEqual(answer, {
+      object: 'list',
+      model: 'tiny:mail',
+      data: [
+        { index: 0, label: 'ham', probs: [0.75, 0.25], num_classes: 2 },
+        { index: 1, label: 'spam', probs: [0.125, 0.875], num_classes: 2 },
+      ],
+      usage: { prompt_tokens: 9, completion_tokens: 0, total_tokens: 9 },
+    });
+    const one = await ask({ model: 'tiny:mail', input: 'go' });
+    assert.deepEqual(one['data'], (answer['data'] as unknown[]).slice(0, 1));
+    const wrong = await refusedBy(ask({ model: 'minilm', input: 'x', truncate: true }), BadRequestError);
+    assert.match(wrong.message, /truncate: is not supported/);
+    const other = await refusedBy(ask({ model: 'tiny', input: 'x' }), BadRequestError);
+    assert.match(other.message, /tiny is for generation, not classification: ask it at \/v1\/chat\/completions/);
+    const asked = await refusedBy(openai.embeddings.create({ model: 'tiny:mail', input: 'x' }), BadRequestError);
+    assert.match(asked.message, /ask it at \/v1\/classify/);
   });
 
   it('goes on with a conversation', async () => {
@@ -196,7 +227,7 @@ describe("gateway: models in OpenAI's protocol, asked by its own client", functi
     assert.equal(next.choices[0]?.message.content, 'again');
   });
 
-  it('holds to length, stop and seed; without a seed each time is another', async () => {
+  it('holds to length, stop and seed; passes on no seed where there is none', async () => {
     const cut = await openai.chat.completions.create({ ...user('one two three four'), max_tokens: 2 });
     assert.equal(cut.choices[0]?.finish_reason, 'length');
     assert.equal(cut.choices[0].message.content, 'one two ');
@@ -204,9 +235,7 @@ describe("gateway: models in OpenAI's protocol, asked by its own client", functi
     assert.equal(stopped.choices[0]?.message.content, 'one ');
     await openai.chat.completions.create(user('one'));
     await openai.chat.completions.create({ ...user('one'), seed: null, n: 1, temperature: null });
-    const [third, second, first] = echo.seeds.toReversed();
-    assert.equal(first, '7');
-    assert.notEqual(second, third);
+    assert.deepEqual(echo.seeds.slice(-3), ['7', undefined, undefined]);
   });
 
   it('streams what it says, with the usage where it is asked for', async () => {

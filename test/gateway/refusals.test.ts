@@ -24,6 +24,8 @@ describe('gateway: it refuses', function () {
     body?: string | Uint8Array;
     headers?: Record<string, string>;
     code: ErrorCode;
+    /** Where it is not that of the code. */
+    status?: number;
     says: RegExp;
   }[] = [
     { what: 'malformed JSON', body: '{"taskType": "labels", ', code: 'CHIMERA_MALFORMED_JSON', says: /not JSON/ },
@@ -83,7 +85,38 @@ describe('gateway: it refuses', function () {
       body: 'taskType=labels',
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
       code: 'CHIMERA_INVALID_INPUT',
-      says: /media type/i,
+      status: 415,
+      says: /send application\/json/,
+    },
+    {
+      what: 'a body without a media type',
+      body: Buffer.from('{"taskType": "labels"}'),
+      headers: { 'content-type': '' },
+      code: 'CHIMERA_INVALID_INPUT',
+      status: 415,
+      says: /send application\/json/,
+    },
+    {
+      what: 'a method that the path does not have, whatever the body is',
+      path: '/v1/tasks/some-task',
+      body: 'x',
+      headers: { 'content-type': 'text/plain' },
+      code: 'CHIMERA_INVALID_INPUT',
+      status: 405,
+      says: /POST is not a method of \/v1\/tasks\/some-task, GET is/,
+    },
+    {
+      what: 'what is missing and what is empty, in words',
+      body: '{"key": ""}',
+      code: 'CHIMERA_INVALID_INPUT',
+      says: /^\/taskType: is required\n\/payload: is required\n\/key: must not be empty$/m,
+    },
+    {
+      what: 'an empty list',
+      path: '/v1/dead-letters/redrive',
+      body: '{"taskIds": []}',
+      code: 'CHIMERA_INVALID_INPUT',
+      says: /^\/taskIds: must not be empty$/m,
     },
     {
       what: 'two different idempotency keys',
@@ -211,14 +244,16 @@ describe('gateway: it refuses', function () {
     },
   ];
 
-  for (const { what, method = 'POST', path = '/v1/tasks', body, headers, code, says } of table)
+  for (const { what, method = 'POST', path = '/v1/tasks', body, headers, code, status, says } of table)
     it(what, async () => {
       const response = await platform.call(method, path, body ?? null, headers);
       const text = await response.text();
-      assert.equal(response.status, ERRORS[code].status, text);
+      assert.equal(response.status, status ?? ERRORS[code].status, text);
       const { error } = JSON.parse(text) as ErrorBody;
       assert.equal(error.code, code);
-      assert.equal(error.action, ERRORS[code].action);
+      const namesNothing = code === 'CHIMERA_NOT_FOUND' && error.problems === undefined;
+      assert.equal(error.action, namesNothing ? 'Check the name.' : ERRORS[code].action);
+      assert.equal(response.headers.get('allow'), status === 405 ? 'GET' : null);
       assert.equal(error.requestId, response.headers.get('x-request-id'));
       assert.match(
         `${error.message}\n${(error.problems ?? []).map((p) => `${p.path}: ${p.message}`).join('\n')}`,

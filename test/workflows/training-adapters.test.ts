@@ -1,16 +1,27 @@
 import assert from 'node:assert/strict';
 import type { DatasetSummary } from '../../src/activities/curation.ts';
 import type { TaskResult } from '../../src/activities/task-outcome.ts';
+import type { AnswerValidation } from '../../src/activities/training-types.ts';
 import { adapterSpec, type AdapterSpec } from '../../src/contracts/adapters.ts';
 import { UPDATES } from '../../src/contracts/messages.ts';
+import type { JsonObject, JsonValue } from '../../src/contracts/records.ts';
 import { hashOf } from '../../src/core/canonical/canonical.ts';
 import type { Genome } from '../../src/core/evolution/genome.ts';
+import { parseTaskType, type TaskType } from '../../src/core/validation/task-type.ts';
 import { decodeAdapter } from '../../src/learning/adapters/file.ts';
 import type { SweepResult } from '../../src/workflows/sweep.ts';
 import type { TrainingResult, TrainingView } from '../../src/workflows/training.ts';
 import { tinyModel, type TinyModel } from '../helpers/base-models.ts';
 import { failureOf, openPlatform, stateText, until, type TestPlatform } from '../helpers/platform.ts';
-import { notes, openScene, RIGHT, type Scene } from './scene.ts';
+import { NOTES, notes, openScene, RIGHT, type Note, type Scene } from './scene.ts';
+
+/** Notes whose right output is a subject, of any shape: there are no labels. */
+const SUBJECTS = parseTaskType({
+  ...NOTES,
+  name: 'subjects',
+  output: { type: 'object' },
+  scorer: { kind: 'exact', pointer: '/subject' },
+});
 
 describe('adapters in workflows', function () {
   this.timeout(180_000);
@@ -212,5 +223,150 @@ describe('adapters in workflows', function () {
       await platform.start('trainingWorkflow', trainOne(spec({ name: 'unfit', task: 'causal', targets: ['wings'] }))),
     );
     assert.equal(unfit.code, 'CHIMERA_INVALID_INPUT');
+  });
+});
+
+describe('adapters of decoders in workflows', function () {
+  this.timeout(180_000);
+  let platform: TestPlatform;
+  let tiny: TinyModel;
+  let scene: Scene;
+  let dataset: DatasetSummary;
+
+  before(async () => {
+    tiny = await tinyModel('decoder');
+    platform = await openPlatform({ modelsManifest: tiny.manifest });
+    await platform.work();
+    ({ scene, dataset } = await curated(NOTES, notes(160)));
+  });
+
+  /** A stream of its own with a dataset of what was right for these notes. */
+  async function curated(type: TaskType, items: readonly Note[]): Promise<{ scene: Scene; dataset: DatasetSummary }> {
+    const own = await openScene(platform, RIGHT, { type });
+    await own.serve('train', items);
+    await tiny.register(platform.stores, own.project);
+    return { scene: own, dataset: await platform.execute('curationWorkflow', { ...own.subject }) };
+  }
+
+  const spec = (more: Partial<AdapterSpec> = {}): AdapterSpec =>
+    adapterSpec.parse({
+      ...{ kind: 'adapter', name: 'says', base: tiny.name, task: 'causal', targets: ['q_proj', 'v_proj'] },
+      ...{ learningRate: 0.01, steps: 20, batch: 8, maxTokens: 48 },
+      ...more,
+    });
+  const trainOne = (adapter: AdapterSpec, from = { scene, dataset }): object => ({
+    ...{ ...from.scene.subject, datasetId: from.dataset.id, adapters: [adapter], variants: [adapter.name] },
+  });
+  const withSubject = (count: number, subject: JsonValue): Note[] =>
+    notes(count).map(({ payload, expected }) => {
+      const output: JsonObject & Note['expected'] = { ...expected, subject };
+      return { payload, expected: output };
+    });
+  /** What a refused training says; it has asked for no device. */
+  async function refusal(input: object): Promise<{ code: string; message: string }> {
+    const handle = await platform.start('trainingWorkflow', input);
+    const { code, message } = await failureOf(handle);
+    assert.doesNotMatch(await stateText(handle), /lease/);
+    return { code, message };
+  }
+
+  it('learn to answer beside a 4-bit base, and tell how much better they foresee right answers', async () => {
+    const own = spec({ precision: '4bit' });
+    const handle = await platform.start('trainingWorkflow', trainOne(own));
+    const { models } = (await handle.result()) as TrainingResult;
+    const record = (await platform.stores.models.get(scene.project, models[0]!.id))!;
+    assert.deepEqual(record.spec, { ...own, seed: 'chimera' });
+    const adapter = decodeAdapter(await platform.stores.artifacts.get(record.artifact));
+    assert.equal(adapter.task, 'causal');
+    assert.equal(adapter.head, undefined);
+    const { loss, lossBefore } = models[0]!.validation as AnswerValidation;
+    assert.ok(loss < lossBefore - 0.5, `${lossBefore} to ${loss}`);
+    assert.deepEqual(record.report['validation'], { loss, lossBefore });
+    assert.equal(record.report['examples'], dataset.counts.train);
+    assert.match(
+      await stateText(handle),
+      /model says: validation loss [\d.]+ before and [\d.]+ after, in nats a token, price 1/,
+    );
+  });
+
+  it('learn to prefer the right label to another one', async () => {
+    const own = spec({ name: 'prefers', task: 'preference', steps: 60 });
+    // Nearly always the same label is right: that much a tiny decoder can learn.
+    const most = notes(400).filter(({ expected }, i) => expected.label === 'note' || i % 8 === 0);
+    const handle = await platform.start('trainingWorkflow', trainOne(own, await curated(NOTES, most)));
+    const { models } = (await handle.result()) as TrainingResult;
+    const { loss, lossBefore, accuracy } = models[0]!.validation as AnswerValidation;
+    assert.ok(Math.abs(lossBefore - Math.LN2) < 1e-4, 'the base prefers neither, by its own measure');
+    assert.ok(loss < lossBefore - 0.1, `${lossBefore} to ${loss}`);
+    assert.ok(accuracy! > 0.7, `${accuracy}`);
+    assert.match(await stateText(handle), /model prefers: validation loss .* % of preferences hold, price 1/);
+  });
+
+  it('learn any right output, without labels: then nothing but them is trained', async () => {
+    const from = await curated(SUBJECTS, withSubject(80, { about: ['trees'] }));
+    const { models } = await platform.execute<TrainingResult>('trainingWorkflow', {
+      ...{ ...from.scene.subject, datasetId: from.dataset.id, adapters: [spec()] },
+    });
+    assert.deepEqual(
+      models.map(({ name }) => name),
+      ['says'],
+    );
+    const { loss, lossBefore } = models[0]!.validation as AnswerValidation;
+    assert.ok(loss < lossBefore - 0.5, `${lossBefore} to ${loss}`);
+
+    const preference = await refusal(trainOne(spec({ task: 'preference' }), from));
+    assert.equal(preference.code, 'CHIMERA_INVALID_INPUT');
+    assert.match(preference.message, /^the training is not valid:\n.*task type subjects is scored by "exact".*$/);
+    const linear = await refusal({ ...trainOne(spec(), from), variants: ['words', 'word-pairs'] });
+    assert.equal(linear.code, 'CHIMERA_INVALID_INPUT');
+    assert.match(linear.message, /^the training is not valid:\n.*it has no labels that a classifier could learn$/);
+  });
+
+  it('are refused before any lease where there is no text, or no example of a right answer', async () => {
+    const { text: _, ...mute } = NOTES;
+    const textless = await refusal(trainOne(spec(), await curated(mute, notes(60))));
+    assert.equal(textless.code, 'CHIMERA_INVALID_INPUT');
+    assert.match(textless.message, /^the training is not valid:\n.*task type notes has no text pointer.*$/);
+    const answerless = await refusal(trainOne(spec(), await curated(SUBJECTS, withSubject(60, ''))));
+    assert.equal(answerless.code, 'CHIMERA_NO_DATA');
+    assert.match(answerless.message, /none of \d+ train examples of the dataset has a right answer at "\/subject"$/);
+  });
+
+  it('are neither merged nor compared with those before them', async () => {
+    const from = await curated(NOTES, notes(80));
+    const all = { ...from.scene.subject, datasetId: from.dataset.id, adapters: [spec({ name: 'grows' })] };
+    await platform.execute('trainingWorkflow', { ...all, variants: ['grows'] });
+    await from.scene.serve('more', notes(80, { from: 80 }));
+    const grown = await platform.execute<DatasetSummary>('curationWorkflow', { ...from.scene.subject });
+    const { models } = await platform.execute<TrainingResult>('trainingWorkflow', { ...all, datasetId: grown.id });
+    const own = models.filter(({ name }) => name.startsWith('grows'));
+    assert.deepEqual(
+      own.map(({ name }) => name),
+      ['grows'],
+    );
+    const record = await platform.stores.models.get(from.scene.project, own[0]!.id);
+    assert.ok(!('previous' in record!.report));
+  });
+
+  it('are no models that evolution could ask for labels', async () => {
+    const { models } = await platform.execute<TrainingResult>('trainingWorkflow', {
+      ...trainOne(spec()),
+      variants: ['words', 'says'],
+    });
+    const modelIds = models.map(({ id }) => id);
+    const handle = await platform.start('evolutionWorkflow', { ...scene.subject, datasetId: dataset.id, modelIds });
+    const { code, message } = await failureOf(handle);
+    assert.equal(code, 'CHIMERA_INVALID_INPUT');
+    assert.match(message, /\/modelIds\/1: says@\w{8} is a decoder's adapter, which gives no labels$/);
+  });
+
+  it('say what is wrong where their base is no decoder, or their layers are none of it', async () => {
+    const labels = await failureOf(
+      await platform.start('trainingWorkflow', trainOne(spec({ task: 'classification' }))),
+    );
+    assert.match(labels.message, /a classification task needs a base that is an encoder/);
+    const layers = await failureOf(await platform.start('trainingWorkflow', trainOne(spec({ targets: ['wings'] }))));
+    assert.equal(layers.code, 'CHIMERA_INVALID_INPUT');
+    assert.match(layers.message, /wings/);
   });
 });

@@ -49,7 +49,7 @@ describe('trainingWorkflow', function () {
       const record = await platform.stores.models.get(scene.project, model.id);
       assert.equal(record?.artifact.sha256, model.id);
       assert.equal(record.dataset, dataset.id);
-      assert.ok(model.validation.accuracy > 0.9, model.text);
+      assert.ok(model.validation.accuracy! > 0.9, model.text);
     }
     assert.deepEqual(await handle.query('progress'), { models, curves: {}, paused: false });
     const told = await stateText(handle);

@@ -81,7 +81,10 @@ export function addAdapterCommands(models: Command, session: Session): void {
       ['--method <method>', 'linear or ties', 'linear'],
       ['--weights <numbers>', 'what each weighs, with commas between them (default: all the same, 1 together)'],
       ['--density <number>', `ties: share of each change that is kept (default: ${DENSITY})`],
-      ['--rank <number>', 'ties: rank of the result (default: that of the first)'],
+      [
+        '--rank <number>',
+        'ties: rank of the result, at most 256 and the size of the layers (default: that of the first)',
+      ],
       ['--name <name>', 'name that the result gets: small letters, digits and -'],
     ],
     examples: [
@@ -162,7 +165,7 @@ async function importAdapter(session: Session, options: ImportOptions, folder: s
     { name: name!, adapter, taskType: type.name, dataset: '', price: cost, origin: { imported: true }, report: {} },
     { type: 'model.imported', details: { name: name!, base: base.name, baseSha256: base.sha256 } },
   );
-  await show(session, record);
+  show(session, record, name!);
 }
 
 async function mergeAdapters(session: Session, options: MergeOptions, references: string[]): Promise<void> {
@@ -187,11 +190,12 @@ async function mergeAdapters(session: Session, options: MergeOptions, references
   const place = placeOf(session);
   const { artifacts } = place.stores;
   const parents = await Promise.all(references.map((reference) => findAdapter(place, reference)));
+  refuse(namedTwice(parents));
   const adapters = await Promise.all(parents.map(async ({ artifact }) => decodeAdapter(await artifacts.get(artifact))));
   const density = toNumber(options.density ?? DENSITY);
   const rank = options.rank === undefined ? adapters[0]!.rank : toNumber(options.rank);
   const { adapter, error } = isTies
-    ? tiesMerge(adapters, weights, { density, rank })
+    ? tiesMerge(adapters, weights, { density, rank }, tenthsOfLayers(session))
     : { adapter: linearMerge(adapters, weights), error: 0 };
   const { taskType, dataset } = parents[0]!;
   const merge = { method, weights, parents: parents.map(({ id }) => id), ...(isTies ? { density } : {}) };
@@ -202,12 +206,13 @@ async function mergeAdapters(session: Session, options: MergeOptions, references
     { name: name!, adapter, taskType, dataset, price, origin: { merge }, report: { parents: merge.parents, error } },
     { type: 'model.merged', details: { name: name!, ...merge, error } },
   );
-  await show(session, record);
+  show(session, record, name!);
 }
 
-/** What was registered. */
-async function show(session: Session, record: ModelRecord): Promise<void> {
+/** What was registered, or was there already under another name than the one that was asked for. */
+function show(session: Session, record: ModelRecord, name: string): void {
   const { id, taskType, spec, report, price } = record;
+  if (record.name !== name) session.say(`· the same adapter is there already as ${modelName(record)}`);
   session.print({ ...record, servedName: modelName(record) }, () =>
     fields([
       ['model', id],
@@ -230,6 +235,24 @@ async function interruptible<T>(work: (signal: AbortSignal) => Promise<T>): Prom
   } finally {
     interrupted.release();
   }
+}
+
+/** Seconds to minutes of arithmetic: says how far it is whenever another tenth of the layers is done. */
+function tenthsOfLayers(session: Session): (done: number, layers: number) => void {
+  let said = 0;
+  return (done, layers) => {
+    const tenth = Math.floor((10 * done) / layers);
+    if (done === 0) session.say(`· merges ${layers} layers by TIES`);
+    else if (tenth > said) session.say(`· ${done} of ${layers} layers`);
+    said = tenth;
+  };
+}
+
+/** A model that is merged with itself is itself, or what its weights make of it: hardly what somebody wants. */
+function namedTwice(parents: readonly ModelRecord[]): Problem[] {
+  const ids = parents.map(({ id }) => id);
+  const twice = new Set(parents.filter(({ id }, index) => ids.indexOf(id) !== index).map(modelName));
+  return [...twice].map((name) => ({ path: 'models', message: `${name} is named more than once` }));
 }
 
 const toNumber = (text: string): number => (text.trim() === '' ? Number.NaN : Number(text));

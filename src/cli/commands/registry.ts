@@ -1,8 +1,9 @@
 import type { Command } from 'commander';
-import { writeFile } from 'node:fs/promises';
 import { ChimeraError, invalidInput } from '../../contracts/errors.ts';
 import type { DatasetRecord } from '../../contracts/records.ts';
+import type { Stores } from '../../stores/index.ts';
 import { command, group } from '../command.ts';
+import { refuseThere, writeNew } from '../file-errors.ts';
 import { wholeNumber } from '../input.ts';
 import { fields, short, table } from '../output.ts';
 import type { Session } from '../session.ts';
@@ -77,6 +78,7 @@ function addKeyCommands(program: Command, session: Session): void {
     summary: 'make a key; it is shown once',
     examples: ['keys create ci', 'keys create ci --json'],
     run: async (current, _options, name) => {
+      if (name.trim() === '') throw invalidInput('the command line', [{ path: 'name', message: 'must not be empty' }]);
       const { key } = await current.stores().apiKeys.create(current.project, name);
       current.print({ name, key }, () => key);
     },
@@ -123,22 +125,37 @@ function addDatasetCommands(program: Command, session: Session): void {
   command<{ out?: string }, [string]>(datasets, session, {
     name: 'export <id>',
     summary: 'the examples of a dataset as JSONL',
-    description: 'Writes the examples of a dataset as JSONL, in the bytes that its artifact name is the hash of.',
+    description:
+      'Writes the examples of a dataset as JSONL, in the bytes that its artifact name is the hash of. ID may be its beginning. It writes over nothing.',
     options: [['--out <file>', 'write to this file instead of standard output']],
-    examples: ['datasets export 5f1d2c… --out data.jsonl'],
+    examples: ['datasets export 5f1d2c3b9a07 --out data.jsonl'],
     run: async (current, { out }, id) => {
       const stores = current.stores();
-      const dataset = await stores.datasets.get(current.project, id);
-      if (dataset === undefined) throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'dataset', name: id });
+      const dataset = await findDataset(stores, current.project, id);
+      if (out !== undefined) refuseThere([out]);
       const bytes = await stores.artifacts.get(dataset.artifact);
       if (out === undefined) {
         current.io.out(new TextDecoder().decode(bytes));
         return;
       }
-      await writeFile(out, bytes);
+      await writeNew(out, bytes);
       current.print({ file: out, ...dataset.artifact }, () => `${bytes.length} bytes written to ${out}`);
     },
   });
+}
+
+/** The dataset of this ID, or whose ID begins so. @throws {ChimeraError} CHIMERA_NOT_FOUND that lists the known ones */
+async function findDataset({ datasets, taskTypes }: Stores, project: string, id: string): Promise<DatasetRecord> {
+  const whole = await datasets.get(project, id);
+  if (whole !== undefined) return whole;
+  const types = await taskTypes.list(project);
+  const known = (await Promise.all(types.map(({ name }) => datasets.list(project, name)))).flat();
+  const found = id === '' ? [] : known.filter((dataset) => dataset.id.startsWith(id));
+  if (found.length > 1)
+    throw invalidInput('the dataset', [{ path: id, message: `${found.length} datasets begin so; give more digits` }]);
+  if (found[0] !== undefined) return found[0];
+  const problems = known.map((dataset) => ({ path: short(dataset.id)!, message: `is known, of ${dataset.taskType}` }));
+  throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'dataset', name: id, problems });
 }
 
 function datasetsText(rows: readonly DatasetRecord[]): string {

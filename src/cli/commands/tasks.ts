@@ -4,6 +4,7 @@ import type { Feedback, FeedbackSubmission, JsonValue } from '../../contracts/re
 import type { BatchItem, BatchView, TaskView } from '../../client/index.ts';
 import { command, group } from '../command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { requireReadable } from '../file-errors.ts';
 import { parseJson, readInput, readNdjson, wholeNumber } from '../input.ts';
 import { fields, short } from '../output.ts';
 import type { Session } from '../session.ts';
@@ -115,6 +116,7 @@ async function batch(
   const taskType = required('--task-type', options.taskType);
   const client = session.client();
   const fromFile = file !== undefined && file !== '-';
+  if (fromFile) await requireReadable(file);
   const accepted = await client.submitBatch(
     taskType,
     fromFile ? () => readNdjson<BatchItem>(file) : readNdjson<BatchItem>(file),
@@ -145,6 +147,7 @@ async function feedback(session: Session, options: FeedbackOptions, taskId: stri
   const client = session.client();
   const { file, key } = options;
   if (file !== undefined) {
+    if (file !== '-') await requireReadable(file);
     const items = file === '-' ? readNdjson<FeedbackSubmission>(file) : () => readNdjson<FeedbackSubmission>(file);
     session.print(await client.feedbackMany(items), ({ accepted }) => `${accepted} taken`);
     return;

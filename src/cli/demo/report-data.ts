@@ -1,5 +1,5 @@
 import type { EvaluationDocument } from '../../activities/evaluation.ts';
-import { LAYERS, workflowId, WORKFLOWS } from '../../contracts/names.ts';
+import { LAYERS } from '../../contracts/names.ts';
 import { WINDOW } from '../../core/kpi/stream.ts';
 import { summariseWindow, type KpiWindow } from '../../core/kpi/windows.ts';
 import type { DemoReport, Estimate } from '../../report/data.ts';
@@ -7,6 +7,7 @@ import type { ModelRecord } from '../../contracts/records.ts';
 import type { Platform } from '../platform.ts';
 import type { DemoExample } from './example.ts';
 import { offeredModels } from './models.ts';
+import { nextCommands } from './next-commands.ts';
 
 const estimateOf = ({ estimate, low, high }: { estimate: number; low: number; high: number }): Estimate => ({
   value: estimate,
@@ -96,7 +97,7 @@ export async function demoReport(
       ...(ui === undefined ? [] : [{ label: 'Temporal UI', url: ui }]),
       { label: 'API', url: `${gatewayUrl}/openapi.json` },
     ],
-    commands: commandsFor(platform, example),
+    commands: nextCommands(platform, example),
   };
 }
 
@@ -111,33 +112,4 @@ function rowsOf(counts: readonly number[], labels: number): number[][] {
   return Array.from({ length: labels }, (_, row) =>
     Array.from({ length: labels }, (_, column) => counts[row * (labels + 1) + column]!),
   );
-}
-
-function commandsFor({ gatewayUrl, apiKey, config, stack }: Platform, example: DemoExample): DemoReport['commands'] {
-  const taskType = example.taskType.name;
-  const body = JSON.stringify({ taskType, payload: example.sample });
-  const commands = [
-    {
-      title: 'Send a task of your own and see answer, version, fuel and reason',
-      command: `curl -s '${gatewayUrl}/v1/tasks?wait=10000' -H 'Authorization: Bearer ${apiKey}' -H 'Content-Type: application/json' -d '${body.replaceAll("'", "'\\''")}'`,
-    },
-  ];
-  const { uiUrl, namespace } = stack.temporal;
-  if (uiUrl !== undefined) {
-    const query = new URLSearchParams({
-      workflowId: workflowId.evolutionCycle(config.project, taskType),
-      taskQueue: 'chimera-workflows',
-      workflowType: WORKFLOWS.evolutionCycle,
-    });
-    commands.push({
-      // The form takes the input from the last run of this workflow.
-      title: 'Start a cycle from the Temporal UI: the form is filled in ("force": true acts without new data)',
-      command: `${uiUrl}/namespaces/${namespace}/workflows/start-workflow?${query.toString()}`,
-    });
-  }
-  commands.push({
-    title: 'Read the champion as a program, its diff to its parent, and what it fixed and broke',
-    command: './chimera explain champion',
-  });
-  return commands;
 }

@@ -1,6 +1,12 @@
 import { Buffer } from 'node:buffer';
 import { z } from 'zod';
-import type { EmbeddingAnswer, GenerationAnswer, ServedModel, Usage } from '../../learning/inference/types.ts';
+import type {
+  ClassificationAnswer,
+  EmbeddingAnswer,
+  GenerationAnswer,
+  ServedModel,
+  Usage,
+} from '../../learning/inference/types.ts';
 import { named } from '../schemas.ts';
 
 const count = z.int().min(0);
@@ -14,6 +20,9 @@ const model = named(
     object: z.literal('model'),
     created: z.literal(0).describe('Not known.'),
     owned_by: z.string(),
+    tasks: z
+      .array(z.enum(['embedding', 'classification', 'generation']))
+      .describe('What it is for: /v1/embeddings, /v1/classify, /v1/chat/completions. Not in the form of OpenAI.'),
   }),
 );
 export const modelView = model;
@@ -36,6 +45,23 @@ export const embeddingList = named(
 );
 
 const answerHead = { id: z.string(), created: count.describe('Seconds since 1970.'), model: z.string() };
+
+export const classificationList = named(
+  'Classifications',
+  z.strictObject({
+    ...answerHead,
+    object: z.literal('list'),
+    data: z.array(
+      z.strictObject({
+        index: count,
+        label: z.string().describe('The likeliest one.'),
+        probs: z.array(z.number()).describe('Of every label, in the order in which the model was given them.'),
+        num_classes: count,
+      }),
+    ),
+    usage,
+  }),
+);
 
 export const chatCompletion = named(
   'ChatCompletion',
@@ -82,8 +108,8 @@ export interface AnswerHead {
   readonly model: string;
 }
 
-export function viewModel({ name }: ServedModel): z.output<typeof model> {
-  return { id: name, object: 'model', created: 0, owned_by: 'chimera' };
+export function viewModel({ name, tasks }: ServedModel): z.output<typeof model> {
+  return { id: name, object: 'model', created: 0, owned_by: 'chimera', tasks: [...tasks] };
 }
 
 export function viewUsage({ promptTokens, completionTokens }: Usage): z.output<typeof usage> {
@@ -114,6 +140,21 @@ export function viewEmbeddings(
 /** Little-endian, as every machine that Node runs on. */
 function base64Of({ buffer, byteOffset, byteLength }: Float32Array): string {
   return Buffer.from(buffer, byteOffset, byteLength).toString('base64');
+}
+
+export function viewClassifications(
+  head: AnswerHead,
+  { labels, scores, usage: used }: ClassificationAnswer,
+): z.output<typeof classificationList> {
+  return {
+    ...head,
+    object: 'list',
+    data: scores.map((probs, index) => {
+      const likeliest = probs.indexOf(Math.max(...probs));
+      return { index, label: labels[likeliest]!, probs: [...probs], num_classes: labels.length };
+    }),
+    usage: viewUsage(used),
+  };
 }
 
 export function viewCompletion(head: AnswerHead, answer: GenerationAnswer): z.output<typeof chatCompletion> {

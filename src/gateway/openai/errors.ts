@@ -43,7 +43,7 @@ function typeOf(status: number): string {
 function paramOf(path: string | undefined): string | null {
   if (path === undefined || path === '') return null;
   return path
-    .slice(1)
+    .replace(/^\//, '')
     .split('/')
     .map((part, index) => (/^\d+$/.test(part) ? `[${part}]` : `${index === 0 ? '' : '.'}${part}`))
     .join('');

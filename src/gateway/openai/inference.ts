@@ -26,6 +26,13 @@ export interface InferenceLimits {
 
 export const INFERENCE_LIMITS: InferenceLimits = { atOnce: 64, perProject: 32 };
 
+/** Where models are asked, by what they are for. */
+const ENDPOINTS: Readonly<Record<ServedModel['tasks'][number], string>> = {
+  embedding: '/v1/embeddings',
+  classification: '/v1/classify',
+  generation: '/v1/chat/completions',
+};
+
 /** All models that a project may name. */
 export async function modelsOf({ models, providers = [] }: Inference, project: string): Promise<ServedModel[]> {
   const remote = providers.flatMap((provider) => provider.models);
@@ -48,9 +55,9 @@ export async function requireModel(
     throw new ChimeraError('CHIMERA_NOT_FOUND', { what: 'model', name, problems });
   }
   if (task === undefined || model.tasks.includes(task)) return model;
-  throw invalidInput('the body', [
-    { path: '/model', message: `${name} is for ${model.tasks.join(', ')}, not ${task}` },
-  ]);
+  const endpoints = model.tasks.map((own) => ENDPOINTS[own]).join(' or ');
+  const message = `${name} is for ${model.tasks.join(', ')}, not ${task}: ask it at ${endpoints}`;
+  throw invalidInput('the body', [{ path: '/model', message }]);
 }
 
 /** The service, on the account of one caller. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { invalidInput, type Problem } from '../../contracts/errors.ts';
+import type { Problem } from '../../contracts/errors.ts';
+import { parse, problemOf } from '../parse.ts';
 import { named } from '../schemas.ts';
 
 /** OpenAI's own limit. */
@@ -24,22 +25,32 @@ const text = z.string().min(1, 'must not be empty');
 const isTokens = (input: unknown): boolean =>
   Array.isArray(input) && input.some((item) => typeof item === 'number' || Array.isArray(item));
 
+const texts = z
+  .union([text, z.array(text).min(1).max(MAX_TEXTS)], {
+    error: ({ input }) =>
+      isTokens(input) ? 'tokens are not supported, send texts' : `must be a text or a list of 1 to ${MAX_TEXTS} texts`,
+  })
+  .transform((given) => (typeof given === 'string' ? [given] : given));
+
 export const embeddingRequest = named(
   'EmbeddingRequest',
   z.strictObject({
     model: modelName,
-    input: z
-      .union([text, z.array(text).min(1).max(MAX_TEXTS)], {
-        error: ({ input }) =>
-          isTokens(input)
-            ? 'tokens are not supported, send texts'
-            : `must be a text or a list of 1 to ${MAX_TEXTS} texts`,
-      })
-      .transform((given) => (typeof given === 'string' ? [given] : given)),
+    input: texts,
     encoding_format: withDefault(z.enum(['float', 'base64']), 'float').describe('base64: little-endian 32-bit floats.'),
     user: z.string().nullish().describe('Without effect.'),
   }),
   'Texts to vectors. A parameter of OpenAI that is not here is refused.',
+);
+
+export const classificationRequest = named(
+  'ClassificationRequest',
+  z.strictObject({
+    model: modelName,
+    input: texts,
+    user: z.string().nullish().describe('Without effect.'),
+  }),
+  'Texts to labels. A parameter of vLLM that is not here is refused.',
 );
 
 const content = z
@@ -102,14 +113,12 @@ export type ChatRequest = z.output<typeof chatRequest>;
 
 /** Parses a body. @throws {ChimeraError} CHIMERA_INVALID_INPUT that names every problem, each parameter that is not supported as one */
 export function parseRequest<S extends z.ZodType>(schema: S, body: unknown): z.output<S> {
-  const { success, data, error } = schema.safeParse(body);
-  if (success) return data;
-  throw invalidInput('the body', error.issues.flatMap(problemsOf));
+  return parse(schema, body, 'the body', problemsOf);
 }
 
 function problemsOf(issue: z.core.$ZodIssue): Problem[] {
-  const path = issue.path.map((part) => `/${String(part)}`).join('');
+  const problem = problemOf(issue);
   return issue.code === 'unrecognized_keys'
-    ? issue.keys.map((key) => ({ path: `${path}/${key}`, message: 'is not supported' }))
-    : [{ path, message: issue.message }];
+    ? issue.keys.map((key) => ({ path: `${problem.path}/${key}`, message: 'is not supported' }))
+    : [problem];
 }

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { ChimeraError } from '../../contracts/errors.ts';
-import { parseInput, evolutionCycleInput } from '../../contracts/inputs.ts';
+import { evolutionCycleInput } from '../../contracts/inputs.ts';
 import type { CycleReader } from '../cycles.ts';
+import { parse } from '../parse.ts';
 import { route, type Route } from '../route.ts';
 import { cycleList, cycleRequest, cycleView } from '../schemas.ts';
 import type { Services } from '../services.ts';
@@ -27,7 +28,7 @@ export function cycleRoutes({ stores, starter }: Services, cycles: CycleReader):
       handle: async ({ body, principal }) => {
         const { project } = principal;
         await stores.taskTypes.require(project, body.taskType);
-        const handle = await starter.cycle(parseInput(evolutionCycleInput, { ...body, project }, 'the cycle'));
+        const handle = await starter.cycle(parse(evolutionCycleInput, { ...body, project }, 'the cycle'));
         return { status: 202, body: await cycles.started(project, handle.firstExecutionRunId, handle.workflowId) };
       },
     }),

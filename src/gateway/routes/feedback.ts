@@ -1,9 +1,9 @@
 import { ChimeraError, invalidInput } from '../../contracts/errors.ts';
-import { parseInput } from '../../contracts/inputs.ts';
 import type { FeedbackSubmission } from '../../contracts/records.ts';
 import { parseLimited } from '../../core/validation/json-limits.ts';
 import { DEFAULT_BODY_BYTES, MAX_DEPTH } from '../admission.ts';
 import { chunked, readLines, tooLarge, type Line } from '../body.ts';
+import { parse } from '../parse.ts';
 import { ProblemList } from '../problems.ts';
 import { route, type Route } from '../route.ts';
 import { feedbackAccepted, feedbackSubmission } from '../schemas.ts';
@@ -61,7 +61,7 @@ function readLine({ number, bytes }: Line, problems: ProblemList): FeedbackSubmi
   }
   try {
     const value = parseLimited(bytes, { maxBytes: DEFAULT_BODY_BYTES, maxDepth: MAX_DEPTH, what: 'the line' });
-    return parseInput(feedbackSubmission, value, 'the line');
+    return parse(feedbackSubmission, value, 'the line');
   } catch (error) {
     if (!(error instanceof ChimeraError)) throw error;
     for (const { path, message } of error.details.problems ?? [{ path: '', message: error.message }])

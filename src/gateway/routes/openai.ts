@@ -1,12 +1,13 @@
-import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { GenerationRequest } from '../../learning/inference/types.ts';
 import {
   chatChunk,
   chatCompletion,
+  classificationList,
   embeddingList,
   modelList,
   modelView,
+  viewClassifications,
   viewCompletion,
   viewEmbeddings,
   viewModel,
@@ -14,7 +15,7 @@ import {
 } from '../openai/answers.ts';
 import { OPENAI_ERRORS } from '../openai/errors.ts';
 import { InferenceSlots, modelsOf, requireModel, serviceFor, type Inference } from '../openai/inference.ts';
-import { chatRequest, embeddingRequest, parseRequest } from '../openai/requests.ts';
+import { chatRequest, classificationRequest, embeddingRequest, parseRequest } from '../openai/requests.ts';
 import { streamCompletion } from '../openai/stream.ts';
 import { route, type Route } from '../route.ts';
 
@@ -37,6 +38,12 @@ const asking = {
   ],
 } as const;
 
+const headOf = (kind: string, requestId: string, model: string): AnswerHead => ({
+  id: `${kind}-${requestId}`,
+  created: Math.floor(Date.now() / 1000),
+  model,
+});
+
 /** Models in OpenAI's protocol, so that its clients work with this API as base URL. */
 export function openAiRoutes(inference: Inference): Route[] {
   const slots = new InferenceSlots(inference.limits);
@@ -46,7 +53,8 @@ export function openAiRoutes(inference: Inference): Route[] {
       path: '/v1/models',
       tag: 'models',
       summary: 'Models that answer',
-      description: 'In the form of OpenAI. A base model, or base:adapter.',
+      description:
+        'In the form of OpenAI, and what each is for. A base model by its name, an adapter as name@ and the first eight digits of its id.',
       responses: { 200: { description: 'The models.', schema: modelList } },
       errorFormat: OPENAI_ERRORS,
       handle: async ({ principal }) => {
@@ -88,6 +96,26 @@ export function openAiRoutes(inference: Inference): Route[] {
     route({
       ...asking,
       method: 'POST',
+      path: '/v1/classify',
+      summary: 'Labels of texts',
+      description:
+        'In the form of vLLM. By an adapter that classifies. A text longer than those it was trained on is cut; the usage counts what was read.',
+      body: classificationRequest,
+      responses: { 200: { description: 'The likeliest label of each text.', schema: classificationList } },
+      handle: async ({ body, principal, signal, requestId }) => {
+        const { model: name, input } = parseRequest(classificationRequest, body);
+        const { choice } = await requireModel(inference, principal.project, name, 'classification');
+        // Only adapters classify.
+        const model = { ...choice, adapter: choice.adapter! };
+        const answer = await slots.run(principal.project, () =>
+          serviceFor(inference, principal, requestId).classify({ model, texts: input, signal }),
+        );
+        return { status: 200, body: viewClassifications(headOf('classify', requestId, name), answer) };
+      },
+    }),
+    route({
+      ...asking,
+      method: 'POST',
       path: '/v1/chat/completions',
       summary: 'Go on with a conversation',
       description:
@@ -104,13 +132,13 @@ export function openAiRoutes(inference: Inference): Route[] {
           temperature,
           topP: rest.top_p,
           stop: rest.stop,
-          seed: rest.seed == null ? randomUUID() : String(rest.seed),
+          ...(rest.seed == null ? {} : { seed: String(rest.seed) }),
           signal,
         };
         const service = serviceFor(inference, principal, requestId);
         const generate = (onText?: (text: string) => void): ReturnType<typeof service.generate> =>
           slots.run(principal.project, () => service.generate(onText === undefined ? request : { ...request, onText }));
-        const head: AnswerHead = { id: `chatcmpl-${requestId}`, created: Math.floor(Date.now() / 1000), model: name };
+        const head = headOf('chatcmpl', requestId, name);
         if (!rest.stream) return { status: 200, body: viewCompletion(head, await generate()) };
         const includeUsage = rest.stream_options?.include_usage ?? false;
         const events = await streamCompletion(head, includeUsage, generate);

@@ -23,7 +23,7 @@ export function sweepCandidates(
  */
 export function roundSteps(steps: number, candidates: number): number[] {
   const rounds = Math.max(1, halvings(candidates) + 1);
-  return Array.from({ length: rounds }, (_, i) => Math.ceil(steps / 2 ** (rounds - 1 - i)));
+  return Array.from({ length: rounds }, (_, i) => Math.ceil(steps / (1 << (rounds - 1 - i))));
 }
 
 /** How often a number is halved, rounded up, until it is one. */
