@@ -28,7 +28,7 @@ export interface EngineOptions extends ModelOptions, BatchOptions {
 
 /**
  * Models that answer in this process. A run of a graph blocks the thread, for about as long as a token takes or a batch of texts: this
- * is for a process of its own, see `start.ts`.
+ * is for a process of its own, see `host.ts`.
  */
 export function openEngine(options: EngineOptions): InferenceService {
   const turns = new Turns();

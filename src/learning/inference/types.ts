@@ -69,7 +69,7 @@ export interface GenerationAnswer {
 }
 
 export interface ServedModel {
-  /** `base` or `base:adapter`: what callers name. */
+  /** A base's name, or `name@` and eight digits of an adapter: what callers name. */
   readonly name: string;
   readonly choice: ModelChoice;
   readonly tasks: readonly ('embedding' | 'classification' | 'generation')[];
