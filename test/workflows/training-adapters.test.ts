@@ -70,7 +70,7 @@ describe('adapters in workflows', function () {
   });
 
   it('come out the same where the training was paused and went on from its checkpoint', async () => {
-    const own = spec({ name: 'undisturbed', steps: 500, evaluateEvery: 100 });
+    const own = spec({ name: 'undisturbed', steps: 300, evaluateEvery: 100 });
     const undisturbed = await platform.execute<TrainingResult>('trainingWorkflow', trainOne(own));
     const handle = await platform.start('trainingWorkflow', trainOne({ ...own, name: 'paused' }));
     const steps = async (): Promise<number> => {
