@@ -8,6 +8,7 @@ import { openModel, readHubConfig } from './registry/open.ts';
 import { tokenizerOfGguf } from './tokenizer/gguf.ts';
 import { tokenizerOfHub } from './tokenizer/hub.ts';
 import type { Tokenizer } from './tokenizer/types.ts';
+import type { GgufHead } from './weights/gguf-format.ts';
 import { readGgufHead } from './weights/gguf.ts';
 
 /** Where a base model lies on this machine: plain, so that it can be sent to another process. */
@@ -57,17 +58,30 @@ interface Description {
   readonly tokenizer: Tokenizer;
 }
 
-async function describedByGguf({ name, directory, files }: BaseLocation): Promise<Description> {
-  const file = files[0]!.name;
-  const head = await readGgufHead(join(directory, file), file);
-  const values = new Map([...head.metadata].map(([key, { value }]) => [key, value]));
-  return { config: configOfGguf(head, file), tokenizer: tokenizerOfGguf(values, name) };
+/** The tokenizer of a base model alone. Throws as {@link openLocalBase} does. */
+export const openTokenizer = async (location: BaseLocation): Promise<Tokenizer> =>
+  isGguf(location) ? tokenizerInGguf(await headOf(location), location) : tokenizerInHub(location);
+
+async function describedByGguf(location: BaseLocation): Promise<Description> {
+  const head = await headOf(location);
+  return { config: configOfGguf(head, location.files[0]!.name), tokenizer: tokenizerInGguf(head, location) };
 }
 
-async function describedByHub({ name, directory, files }: BaseLocation): Promise<Description> {
-  const config = await readHubConfig(directory);
+const headOf = ({ directory, files: [file] }: BaseLocation): Promise<GgufHead> =>
+  readGgufHead(join(directory, file!.name), file!.name);
+
+function tokenizerInGguf({ metadata }: GgufHead, { name }: BaseLocation): Tokenizer {
+  return tokenizerOfGguf(new Map([...metadata].map(([key, { value }]) => [key, value])), name);
+}
+
+const describedByHub = async (location: BaseLocation): Promise<Description> => ({
+  config: await readHubConfig(location.directory),
+  tokenizer: await tokenizerInHub(location),
+});
+
+async function tokenizerInHub({ name, directory, files }: BaseLocation): Promise<Tokenizer> {
   const optional = files.some((file) => file.name === 'tokenizer_config.json');
   const settings = optional ? await readFile(join(directory, 'tokenizer_config.json'), 'utf8') : undefined;
   const text = await readFile(join(directory, 'tokenizer.json'), 'utf8');
-  return { config, tokenizer: tokenizerOfHub(text, settings, name) };
+  return tokenizerOfHub(text, settings, name);
 }

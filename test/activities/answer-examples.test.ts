@@ -6,7 +6,7 @@ import { answerExamples } from '../../src/activities/answer-examples.ts';
 import type { BaseLocation } from '../../src/learning/bases.ts';
 import type { GgufValue } from '../../src/learning/weights/gguf-format.ts';
 import { encodeGguf } from '../../src/learning/weights/gguf-write.ts';
-import { tinyConfig, tinyGgufMetadata, tinyTokenizer } from '../learning/tokenizer/tiny.ts';
+import * as tiny from '../learning/tokenizer/tiny.ts';
 
 const ANSWERS = [
   { text: 'two trees', right: 'note' },
@@ -24,20 +24,25 @@ describe('examples of answers', () => {
     for (const [name, content] of Object.entries(files)) await writeFile(join(directory, name), content);
     return { name: 'tiny', directory, files: Object.keys(files).map((name) => ({ name })) };
   };
-  const asked = (text: string): string => tinyTokenizer().chat([{ role: 'user', content: text }]);
+  const checkpoint = (config: string) =>
+    baseOf({
+      ...{ 'model.safetensors': '', 'tokenizer.json': JSON.stringify(tiny.tinyByteLevelFile()) },
+      'tokenizer_config.json': config,
+    });
+  const asked = (text: string): string => tiny.tinyTokenizer().chat([{ role: 'user', content: text }]);
   const inConversation = [
     { prompt: asked('two trees'), completion: 'note' },
     { prompt: asked('buy stone'), chosen: 'offer', rejected: 'note' },
   ];
 
   it('are asked as a conversation asks: the text is the one message of a user', async () => {
-    const base = await baseOf({ 'model.safetensors': '', 'tokenizer_config.json': JSON.stringify(tinyConfig) });
+    const base = await checkpoint(JSON.stringify(tiny.tinyConfig));
     deepEqual(await answerExamples(base, ANSWERS), inConversation);
   });
 
   it('are asked so of a GGUF file, too, whose template may name its tokens', async () => {
-    const template = `{{ eos_token }}${tinyConfig.chat_template}`;
-    const values = { ...tinyGgufMetadata(), 'tokenizer.chat_template': template };
+    const template = `{{ eos_token }}${tiny.tinyConfig.chat_template}`;
+    const values = { ...tiny.tinyGgufMetadata(), 'tokenizer.chat_template': template };
     const metadata = new Map(Object.entries(values).map(([name, value]) => [name, typed(value)]));
     const base = await baseOf({ 'tiny.gguf': encodeGguf({ metadata, tensors: new Map() }) });
     const [first] = await answerExamples(base, ANSWERS);
@@ -49,17 +54,17 @@ describe('examples of answers', () => {
       { prompt: 'two trees\nAnswer:', completion: ' note' },
       { prompt: 'buy stone\nAnswer:', chosen: ' offer', rejected: ' note' },
     ];
-    deepEqual(await answerExamples(await baseOf({ 'model.safetensors': '' }), ANSWERS), plain);
-    const nameless = { chat_template: [{ name: 'tools', template: 'x' }] };
-    const base = await baseOf({ 'model.safetensors': '', 'tokenizer_config.json': JSON.stringify(nameless) });
+    const pieces = { 'model.safetensors': '', 'tokenizer.json': JSON.stringify(tiny.tinyWordPieceFile()) };
+    deepEqual(await answerExamples(await baseOf(pieces), ANSWERS), plain);
+    const nameless = { ...tiny.tinyConfig, chat_template: [{ name: 'tools', template: 'x' }] };
+    const base = await checkpoint(JSON.stringify(nameless));
     deepEqual(await answerExamples(base, ANSWERS), plain);
   });
 
   it('are refused with a template that refuses them, and with a configuration that is none', async () => {
-    const grim = { ...tinyConfig, chat_template: "{{ raise_exception('no users') }}" };
-    const files = (config: string) => ({ 'model.safetensors': '', 'tokenizer_config.json': config });
+    const grim = { ...tiny.tinyConfig, chat_template: "{{ raise_exception('no users') }}" };
     const codeOf = async (config: string) => {
-      const base = await baseOf(files(config));
+      const base = await checkpoint(config);
       return answerExamples(base, ANSWERS).catch((error: { code: string }) => error.code);
     };
     deepEqual(await codeOf(JSON.stringify(grim)), 'CHIMERA_INVALID_INPUT');

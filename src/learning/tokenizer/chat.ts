@@ -69,6 +69,10 @@ function range(start: number, stop?: number, step = 1): number[] {
   return Array.from({ length }, (_, i) => from + i * step);
 }
 
+/** The template of conversations: the only one, or that which is named `default`. */
+export const templateOf = ({ chat_template }: TokenizerConfig): string | undefined =>
+  typeof chat_template === 'string' ? chat_template : chat_template?.find(({ name }) => name === 'default')?.template;
+
 /**
  * A function from a conversation to the prompt of its answer, by the model's own Jinja template. Known to it besides `messages`:
  * `add_generation_prompt`, `bos_token`, `eos_token`, `raise_exception`, `range` and `namespace`; `tools` and `documents` are none.
@@ -79,9 +83,7 @@ function range(start: number, stop?: number, step = 1): number[] {
 export function chatOf(config: TokenizerConfig, what: string): (messages: readonly ChatMessage[]) => string {
   const refuse = (message: string) =>
     invalidInput(what, [{ path: '/chat_template', message: message.slice(0, LONGEST_REASON) }]);
-  const { chat_template } = config;
-  const template =
-    typeof chat_template === 'string' ? chat_template : chat_template?.find(({ name }) => name === 'default')?.template;
+  const template = templateOf(config);
   if (template === undefined) {
     return () => {
       throw refuse('the model has no chat template, so it holds no conversations');

@@ -1,6 +1,6 @@
 import type { Problem } from '../../contracts/errors.ts';
 import { refusal } from '../weights/problems.ts';
-import { chatOf } from './chat.ts';
+import { chatOf, templateOf } from './chat.ts';
 import { tokenizerConfig } from './config.ts';
 import { encoderOf } from './encoder.ts';
 import { byteLevelDecoder, wordPieceDecoder } from './decoder.ts';
@@ -57,6 +57,7 @@ export function tokenizerOfHub(tokenizerJson: unknown, tokenizerConfigJson: unkn
       return tokens.map((token) => pieces.push(token)).join('') + pieces.end();
     },
     stream,
+    holdsConversations: templateOf(config) !== undefined,
     chat,
   };
 }

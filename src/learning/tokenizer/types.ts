@@ -27,6 +27,8 @@ export interface Tokenizer {
   decode(tokens: readonly number[]): string;
   /** Text that grows token by token. A character of several tokens comes out when it is whole. */
   stream(): { push(token: number): string; end(): string };
+  /** Has the model a template for conversations? */
+  readonly holdsConversations: boolean;
   /** The prompt of a conversation by the model's own template, up to where its answer begins. */
   chat(messages: readonly ChatMessage[]): string;
 }
