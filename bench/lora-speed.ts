@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openLocalBase } from '../src/learning/bases.ts';
+import { modelEnvironment } from '../src/learning/process/environment.ts';
 import { tokenize, type TokenExample } from '../src/learning/training/examples.ts';
 import type { TrainingSet } from '../src/learning/training/types.ts';
 import { benchDirectory, hubFolder, realBase } from './learning/bases.ts';
@@ -77,7 +78,8 @@ async function measure(its: SpeedCase, rounds: number, log: (line: string) => vo
     const file = join(folder, 'steps.json');
     await writeFile(file, JSON.stringify({ base: its.base, precision: its.precision, spec, data } satisfies StepsFile));
     const python = await pythonWithTorch(benchDirectory());
-    const ours = startSteps('training', process.execPath, [join(import.meta.dirname, 'learning', 'steps.ts'), file]);
+    const program = [join(import.meta.dirname, 'learning', 'steps.ts'), file];
+    const ours = startSteps('training', process.execPath, program, modelEnvironment());
     open.push(ours);
     const theirs = startSteps('PyTorch', python, ['-I', PYTORCH_SCRIPT, 'steps', folder]);
     open.push(theirs);

@@ -27,8 +27,8 @@ export interface StepProcess {
 }
 
 /** Starts one. Throws `CHIMERA_SETUP` with the last lines of its errors where it ends before it is told to. */
-export function startSteps(what: string, program: string, args: readonly string[]): StepProcess {
-  const { ask, close } = startLines(what, program, args);
+export function startSteps(...program: Parameters<typeof startLines>): StepProcess {
+  const { ask, close } = startLines(...program);
   return {
     steps: async (count) => (await ask(count)) as Took,
     products: async () => ((await ask('products')) as { products: number }).products,

@@ -11,9 +11,14 @@ export interface LineProcess {
   close(): Promise<void>;
 }
 
-/** Starts one, with one thread. */
-export function startLines(what: string, program: string, args: readonly string[]): LineProcess {
-  const child = spawn(program, args, { env: oneThread(), stdio: ['pipe', 'pipe', 'pipe'] });
+/** Starts one, with one thread where nothing else is said. */
+export function startLines(
+  what: string,
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = oneThread(),
+): LineProcess {
+  const child = spawn(program, args, { env, stdio: ['pipe', 'pipe', 'pipe'] });
   const errors: string[] = [];
   createInterface({ input: child.stderr }).on('line', (line) => {
     errors.push(line);

@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { ChimeraError } from '../../contracts/errors.ts';
 import { Channel, type CallOptions, type Calls, type Handlers, type Message } from './channel.ts';
+import { modelEnvironment } from './environment.ts';
 
 /*
  * Calls into a process of one's own. A run of a graph blocks its thread for as long as it takes, and a killed process is the only
@@ -26,15 +27,6 @@ export function answerCalls<C extends Calls, Asked extends Calls = None>(
   return channel.call.bind(channel) as Channel<C, Asked>['call'];
 }
 
-/** What native code reads, and nothing of ours: where libraries and drivers are found, and which cards may be used. */
-function environment(): NodeJS.ProcessEnv {
-  const { PATH, HOME, LD_LIBRARY_PATH, CUDA_VISIBLE_DEVICES, VK_DRIVER_FILES, VK_ICD_FILENAMES } = process.env;
-  // CUDA's libraries would round factors of single precision to ten bits.
-  const { NVIDIA_TF32_OVERRIDE = '0' } = process.env;
-  const drivers = { CUDA_VISIBLE_DEVICES, NVIDIA_TF32_OVERRIDE, VK_DRIVER_FILES, VK_ICD_FILENAMES };
-  return { PATH, HOME, LD_LIBRARY_PATH, ...drivers };
-}
-
 /** A process that answers calls, and may make some itself. */
 export class CallProcess<C extends Calls, Asked extends Calls = None> {
   readonly #child: ChildProcess;
@@ -50,7 +42,7 @@ export class CallProcess<C extends Calls, Asked extends Calls = None> {
   constructor(entry: string, answers: Handlers<Asked>, { quiet = false } = {}) {
     this.#child = fork(entry, [], {
       serialization: 'advanced',
-      env: environment(),
+      env: modelEnvironment(),
       execArgv: [],
       stdio: ['ignore', 'ignore', quiet ? 'ignore' : 'inherit', 'ipc'],
     });

@@ -3,15 +3,16 @@ import { ChimeraError } from '../../contracts/errors.ts';
 import { encodeModel } from '../onnx/encode.ts';
 import type { GraphModel } from '../onnx/types.ts';
 import type { DeviceRuntime } from './provider.ts';
+import type { ResidentWeights } from './resident-weights.ts';
 
 export interface SessionOptions extends Partial<DeviceRuntime> {
   /** Where the files lie that the graph refers to; absent where it refers to none. */
   readonly directory?: string;
   /**
-   * Reads weights where they lie, mapped from their files, instead of packing copies of them, and plans no memory ahead. Of training
-   * SmolLM2: half of the memory, a tenth more time.
+   * Large weights are not constants of the session, which it would pack copies of for each product, but read once for all sessions that
+   * share this. No memory is planned ahead. Of training SmolLM2: half of the memory, a tenth more time.
    */
-  readonly lean?: boolean;
+  readonly weights?: ResidentWeights;
 }
 
 export type Values = Readonly<Record<string, RuntimeTensor>>;
@@ -27,21 +28,21 @@ export interface Session {
  * @throws ChimeraError `CHIMERA_SETUP` where the runtime does not have an operator or the provider, or a file is not as the graph says
  */
 export async function openSession(model: GraphModel, options: SessionOptions = {}): Promise<Session> {
-  const bytes = encodeModel(model);
-  const { provider = 'cpu' } = options;
-  const session = await created(bytes, options).catch((error: unknown) => {
+  const { provider = 'cpu', weights } = options;
+  const { rest, inputs: resident } = (await weights?.apart(model)) ?? { rest: model, inputs: {} };
+  const session = await created(encodeModel(rest), options).catch((error: unknown) => {
     const why = error instanceof Error ? error.message : String(error);
     throw new ChimeraError('CHIMERA_SETUP', { what: `a graph on ${provider}`, why }, { cause: error });
   });
   return {
-    run: (inputs) => session.run(inputs),
+    run: (inputs) => session.run({ ...resident, ...inputs }),
     release: () => session.release(),
   };
 }
 
 function created(
   bytes: Uint8Array,
-  { provider = 'cpu', threads = 1, directory, lean = false }: SessionOptions,
+  { provider = 'cpu', threads = 1, directory, weights }: SessionOptions,
 ): Promise<InferenceSession> {
   return InferenceSession.create(bytes, {
     executionProviders: [provider],
@@ -50,11 +51,11 @@ function created(
     graphOptimizationLevel: 'all',
     // What goes wrong is thrown: it need not be printed, too.
     logSeverityLevel: 4,
-    enableMemPattern: !lean,
+    enableMemPattern: weights === undefined,
     extra: {
       session: {
         ...(directory === undefined ? {} : { model_external_initializers_file_folder_path: directory }),
-        disable_prepacking: lean ? '1' : '0',
+        disable_prepacking: weights === undefined ? '0' : '1',
         intra_op: { allow_spinning: '0' },
       },
     },

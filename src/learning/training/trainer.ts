@@ -6,6 +6,7 @@ import type { Adapter } from '../adapters/types.ts';
 import type { BaseModel } from '../architecture/base.ts';
 import type { GraphModel } from '../onnx/types.ts';
 import { numericProfile } from '../runtime/numeric-profile.ts';
+import { ResidentWeights } from '../runtime/resident-weights.ts';
 import { tensor, type SessionOptions, type Values } from '../runtime/session.ts';
 import { SessionCache } from '../runtime/session-cache.ts';
 import {
@@ -44,7 +45,7 @@ export class AdapterTrainer {
     this.#layout = layout;
     this.#run = run;
     this.#state = state;
-    this.#sessions = new SessionCache(optionsOf(options));
+    this.#sessions = new SessionCache({ ...optionsOf(options), ...weightsOf(options) });
     const { spec, data } = options;
     this.#sizes = {
       train: predictedSizes(firstBatches(data.train, spec), spec),
@@ -248,13 +249,23 @@ function* inTurn(examples: TrainingSet['train'], { batch }: AdapterSpec): Genera
 
 function optionsOf({ base, provider, threads }: TrainerOptions): SessionOptions {
   return {
-    // An encoder's weights are few beside what else a step holds: copies that are packed make it 7 % faster.
-    lean: base.config.family === 'decoder',
     ...(provider === undefined ? {} : { provider }),
     ...(threads === undefined ? {} : { threads }),
     ...(base.directory === undefined ? {} : { directory: base.directory }),
   };
 }
+
+/**
+ * An encoder's weights are few beside what else a step holds: copies that are packed make it 7 % faster. Weights that are inputs would
+ * travel to a card with each run.
+ */
+const weightsOf = ({
+  base: { config, directory },
+  provider = 'cpu',
+}: TrainerOptions): Pick<SessionOptions, 'weights'> =>
+  config.family === 'decoder' && provider === 'cpu' && directory !== undefined
+    ? { weights: new ResidentWeights(directory) }
+    : {};
 
 /** A run that has left the numbers never comes back. */
 function checkFinite(loss: number, what: string): void {
