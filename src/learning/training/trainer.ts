@@ -19,7 +19,7 @@ import {
 } from './batches.ts';
 import { checkedHeader, checkedLayout } from './check.ts';
 import { trainingGraph, type Bucket } from './graphs.ts';
-import { adamWStep, learningRateAt, newOptimizer, type OptimizerState } from './optimizer.ts';
+import { adamWStep, addGradient, divide, learningRateAt, newOptimizer, type OptimizerState } from './optimizer.ts';
 import { initialValues, toAdapter, toVector, type Layout } from './trainables.ts';
 import type { Look, TrainerOptions, TrainingProgress, TrainingSet } from './types.ts';
 
@@ -132,10 +132,9 @@ export class AdapterTrainer {
       const { loss: sum, gradient } = await this.#execute(batch, parameters, true, keep);
       loss += sum!.data[0] as number;
       weight += batch.weight;
-      const part = gradient!.data as Float32Array;
-      for (let i = 0; i < total.length; i++) total[i]! += part[i]!;
+      addGradient(total, gradient!.data as Float32Array);
     }
-    for (let i = 0; i < total.length; i++) total[i]! /= weight;
+    divide(total, weight);
     this.#loss = loss / weight;
     checkFinite(this.#loss, `the loss of step ${step + 1}`);
     adamWStep(this.#state, total, learningRateAt(step, spec), spec);

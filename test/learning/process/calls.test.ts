@@ -127,7 +127,7 @@ describe('calls into a process', () => {
       const variables = await start().call('variables', null);
       const known = [
         ...['PATH', 'HOME', 'LD_LIBRARY_PATH', 'NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE'],
-        ...['CUDA_VISIBLE_DEVICES', 'NVIDIA_TF32_OVERRIDE', 'VK_DRIVER_FILES', 'VK_ICD_FILENAMES'],
+        ...['CUDA_VISIBLE_DEVICES', 'NVIDIA_TF32_OVERRIDE', 'GLIBC_TUNABLES', 'VK_DRIVER_FILES', 'VK_ICD_FILENAMES'],
       ];
       assert.deepEqual(
         variables.filter((name) => !known.includes(name)),
