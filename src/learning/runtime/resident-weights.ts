@@ -55,11 +55,14 @@ export class ResidentWeights {
   }
 }
 
-const isLarge = (initializer: Initializer): initializer is Outside =>
-  !(initializer.data instanceof Uint8Array) &&
-  initializer.type === DataType.FLOAT &&
-  initializer.data.length >= LARGE &&
-  initializer.data.offset % Float32Array.BYTES_PER_ELEMENT === 0;
+/** What is not as its shape says is left to the runtime, which refuses it. */
+const isLarge = (initializer: Initializer): initializer is Outside => {
+  const { type, shape, data } = initializer;
+  if (data instanceof Uint8Array || type !== DataType.FLOAT) return false;
+  const size = Float32Array.BYTES_PER_ELEMENT;
+  const isWhole = data.offset % size === 0 && data.length === size * shape.reduce((product, n) => product * n, 1);
+  return isWhole && data.length >= LARGE;
+};
 
 const broken = (path: string, why: string): ChimeraError => new ChimeraError('CHIMERA_SETUP', { what: path, why });
 

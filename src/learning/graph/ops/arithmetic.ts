@@ -76,12 +76,12 @@ export function silu(graph: Graph, a: Tensor): Tensor {
 export function gelu(graph: Graph, a: Tensor): Tensor {
   const y = graph.node('Gelu', [a], a.shape, { domain: CONTRIB });
   graph.record([y], ([dy]) => {
-    // Φ(a) + a · φ(a)
-    const erf = graph.node('Erf', [scale(graph, a, Math.SQRT1_2)], a.shape);
-    const cdf = scale(graph, add(graph, erf, graph.scalar(1)), 0.5);
-    const bell = graph.node('Exp', [scale(graph, multiply(graph, a, a), -0.5)], a.shape);
-    const pdf = scale(graph, bell, 1 / Math.sqrt(2 * Math.PI));
-    graph.accumulate(a, multiply(graph, dy!, add(graph, cdf, multiply(graph, a, pdf))));
+    // Φ(a) + a · φ(a) = (1 + erf z + z · 2/√π · e^−z²) / 2 of z = a / √2, in as few passes over the values as there are.
+    const z = scale(graph, a, Math.SQRT1_2);
+    const exponents = subtract(graph, graph.scalar(Math.log(2 / Math.sqrt(Math.PI))), multiply(graph, z, z));
+    const bell = multiply(graph, z, graph.node('Exp', [exponents], a.shape));
+    const sum = add(graph, add(graph, graph.node('Erf', [z], a.shape), bell), graph.scalar(1));
+    graph.accumulate(a, scale(graph, multiply(graph, dy!, sum), 0.5));
   });
   return y;
 }
