@@ -1,12 +1,13 @@
 import { ADAPTER_MAGIC, decodeAdapter } from './adapters/file.ts';
 import type { ModelHost } from '../fabric/index.ts';
 import { ChimeraError } from '../contracts/errors.ts';
+import { holdsBase } from './architecture/base-files.ts';
 import type { BaseLocation, WhichBase } from './bases.ts';
 import { startInference, type RunningInference } from './inference/host.ts';
 import { modelDirectory, isDownloaded } from './registry/cache.ts';
 import { findModel, versionOf, type ModelEntry } from './registry/manifest.ts';
 import { fetchModel, type FetchModelOptions } from './registry/sources.ts';
-import { isConvertedTo, versionsHere, type VersionHere } from './registry/versions.ts';
+import { versionsHere, type VersionHere } from './registry/versions.ts';
 
 export interface LearningOptions {
   readonly cacheDir: string;
@@ -84,12 +85,11 @@ export function openLearning({
   };
   const locate: Learning['locate'] = async (base, { version, weights, ...options } = {}) => {
     const entry = models.find(({ name }) => name === base);
-    const isWanted = (here: VersionHere): boolean =>
-      weights === undefined ? here.version === version : isConvertedTo(here, weights);
+    const isWanted = async (here: VersionHere): Promise<boolean> =>
+      weights === undefined ? here.version === version : holdsBase(here.directory, weights);
     const anyVersion = weights === undefined && version === undefined;
     if (anyVersion || (entry !== undefined && version === versionOf(entry))) return ofManifest(base, options);
-    const found = versionsHere(cacheDir, base).find(isWanted);
-    if (found !== undefined) return found;
+    for (const here of versionsHere(cacheDir, base)) if (await isWanted(here)) return here;
     // Whatever the adapter was trained beside, it has not been opened here yet: most likely it is this one.
     if (version === undefined) return ofManifest(base, options);
     const others = entry === undefined ? 'does not name this model' : `names version ${versionOf(entry)}`;

@@ -181,6 +181,13 @@ export async function openBase(name: string, directory: string, precision: Preci
   };
 }
 
+/** Has {@link convertBase} written a base of this identity into a directory, in any precision? */
+export async function holdsBase(directory: string, sha256: string): Promise<boolean> {
+  const precisions = ['fp32', '4bit'] as const;
+  const found = await Promise.all(precisions.map((precision) => readIndex(paths(directory, precision))));
+  return found.some(({ parsed }) => parsed?.sha256 === sha256);
+}
+
 /** The index where it can be read; `whole` says that the file of tensors is there as far as its size tells. */
 async function readIndex(at: Paths): Promise<{ there: boolean; parsed: Index | undefined; whole: boolean }> {
   const text = await readFile(at.index, 'utf8').catch(() => undefined);

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BaseLocation } from '../bases.ts';
 import { HUB_CONFIG } from './manifest.ts';
@@ -33,11 +33,3 @@ const folders = (path: string): string[] =>
   existsSync(path)
     ? readdirSync(path, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
     : [];
-
-/** Has this version been converted to a base of this identity, in any precision? */
-export function isConvertedTo({ directory }: VersionHere, weights: string): boolean {
-  return ['fp32.json', '4bit.json'].some((file) => {
-    const path = join(directory, file);
-    return existsSync(path) && readFileSync(path, 'utf8').includes(`"sha256":"${weights}"`);
-  });
-}
