@@ -33,7 +33,10 @@ export const linear = (
   options: LinearOptions = {},
 ): Tensor => linears(graph, base, x, [module], updates, options)[0]!;
 
-/** The same of layers that read one input and lie in one group: one product. */
+/**
+ * The same of layers that read one input and lie in one group: one product. Where a gradient flows back it is one each: results that are
+ * cut apart, and gradients that are put together again, cost more than the wider product wins.
+ */
 export function linears(
   graph: Graph,
   base: BaseModel,
@@ -42,6 +45,8 @@ export function linears(
   updates: Updates,
   options: LinearOptions = {},
 ): Tensor[] {
+  if (x.differentiable && modules.length > 1)
+    return modules.map((module) => linear(graph, base, x, module, updates, options));
   const sizes = modules.map((module) => linearShape(base.config, module).outputs);
   const whole = stackedLinear(graph, base, x, modules, options);
   return split(graph, whole, x.shape.length - 1, sizes).map((y, i) => updated(graph, x, y, updates.get(modules[i]!)));

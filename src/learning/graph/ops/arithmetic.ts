@@ -76,10 +76,10 @@ export function silu(graph: Graph, a: Tensor): Tensor {
 export function gelu(graph: Graph, a: Tensor): Tensor {
   const y = graph.node('Gelu', [a], a.shape, { domain: CONTRIB });
   graph.record([y], ([dy]) => {
-    // Φ(a) + a · φ(a) = (1 + erf z + z · 2/√π · e^−z²) / 2 of z = a / √2, in as few passes over the values as there are.
+    // Φ(a) + a · φ(a) = (1 + erf z + z / e^(z² − ln 2/√π)) / 2 of z = a / √2, in as few passes over the values as there are.
     const z = scale(graph, a, Math.SQRT1_2);
-    const exponents = subtract(graph, graph.scalar(Math.log(2 / Math.sqrt(Math.PI))), multiply(graph, z, z));
-    const bell = multiply(graph, z, graph.node('Exp', [exponents], a.shape));
+    const exponents = add(graph, multiply(graph, z, z), graph.scalar(-Math.log(2 / Math.sqrt(Math.PI))));
+    const bell = divide(graph, z, graph.node('Exp', [exponents], a.shape));
     const sum = add(graph, add(graph, graph.node('Erf', [z], a.shape), bell), graph.scalar(1));
     graph.accumulate(a, scale(graph, multiply(graph, dy!, sum), 0.5));
   });
