@@ -9,6 +9,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { wholeNumber } from '../input.ts';
 import { fields, table } from '../output.ts';
 import { progressLine } from '../progress-line.ts';
+import { pageChecks } from '../page-checks.ts';
 import { providerChecks } from '../provider-checks.ts';
 import { queueStatus, waitingForWorkers, type QueueStatus, type WaitingWorkflow } from '../queue-status.ts';
 import { sandboxChecks } from '../sandbox-checks.ts';
@@ -187,7 +188,7 @@ function statusText({ home, stack, queues = [], waiting = [] }: StatusReport): s
 }
 
 async function runDoctor(session: Session, { settings = false }: { settings?: boolean }): Promise<ExitCode | void> {
-  const checks = await doctor(session.config, [sandboxChecks, providerChecks]);
+  const checks = await doctor(session.config, [sandboxChecks, providerChecks, () => pageChecks()]);
   const shown = settings ? session.settings() : [];
   session.print({ checks, ...(settings ? { settings: shown } : {}) }, () =>
     [
