@@ -84,10 +84,6 @@ async function measure(its: SpeedCase, rounds: number, log: (line: string) => vo
     open.push(ours);
     const theirs = startSteps('PyTorch', python, ['-I', PYTORCH_SCRIPT, 'steps', folder]);
     open.push(theirs);
-    // Our processes ask for such pages, PyTorch's own users must: how much of the ratio that is.
-    const pages = { ...oneThread(), GLIBC_TUNABLES: 'glibc.malloc.hugetlb=1' };
-    const paged = startSteps('PyTorch', python, ['-I', PYTORCH_SCRIPT, 'steps', folder], pages);
-    open.push(paged);
     log(`${its.name}: steps of ${batch} × ${length} tokens at most …`);
     const peaks = { ours: 0, theirs: 0 };
     const done = { ours: 0, theirs: 0 };
@@ -109,6 +105,10 @@ async function measure(its: SpeedCase, rounds: number, log: (line: string) => vo
       () => rate(theirs, 'theirs'),
       rounds,
     );
+    // Our processes ask for large pages, of PyTorch its users must: how much of the ratio that is.
+    const pages = { ...oneThread(), GLIBC_TUNABLES: modelEnvironment().GLIBC_TUNABLES };
+    const paged = startSteps('PyTorch', python, ['-I', PYTORCH_SCRIPT, 'steps', folder], pages);
+    open.push(paged);
     const pace = async (side: StepProcess): Promise<number> => each / (await side.steps(each)).seconds;
     const { ratio: gain } = await alternate(
       () => pace(paged),

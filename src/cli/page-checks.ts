@@ -11,6 +11,6 @@ export async function pageChecks(path = PAGES): Promise<Check[]> {
   if (who === undefined) return [];
   const check = { name: 'large pages', ok: true, action: '' };
   return who === 'never'
-    ? [{ ...check, detail: `never handed out: models are up to a third slower. As root: echo madvise > ${path}` }]
+    ? [{ ...check, detail: `never handed out: models are slower. As root: echo madvise > ${path}` }]
     : [{ ...check, detail: who === 'always' ? 'for everybody' : 'for who asks, as processes of models do' }];
 }

@@ -1,18 +1,18 @@
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Tensor as RuntimeTensor } from 'onnxruntime-node';
 import { ChimeraError } from '../../contracts/errors.ts';
 import { DataType, type ExternalData, type GraphModel, type Initializer } from '../onnx/types.ts';
+import { fillBytes } from '../weights/bytes.ts';
+import { tensor, type Values } from './session.ts';
 
 /** Smaller ones stay constants, which the runtime can fold into what reads them. */
 const LARGE = 1 << 18;
-const PIECE = 1 << 30;
 
 type Outside = Initializer & { readonly data: ExternalData };
 
 /**
  * Weights of a model's files in memory that the process allocates, once for any number of sessions. The runtime maps files by itself, but
- * in pages of 4 KB: a step of SmolLM2 on two texts takes 1.3 times as long.
+ * in pages of 4 KB, which products are slower with.
  */
 export class ResidentWeights {
   readonly #directory: string;
@@ -29,11 +29,10 @@ export class ResidentWeights {
    * A graph that takes its large weights as inputs, and those.
    * @throws ChimeraError `CHIMERA_SETUP` where a file is not as the graph says
    */
-  async apart(model: GraphModel): Promise<{ rest: GraphModel; inputs: Record<string, RuntimeTensor> }> {
+  async apart(model: GraphModel): Promise<{ rest: GraphModel; inputs: Values }> {
     const large = model.initializers.filter(isLarge);
-    const inputs: Record<string, RuntimeTensor> = {};
-    for (const { name, shape, data } of large)
-      inputs[name] = new RuntimeTensor('float32', await this.#values(data), shape);
+    const inputs: Record<string, Values[string]> = {};
+    for (const { name, shape, data } of large) inputs[name] = tensor(await this.#values(data), shape);
     const rest: GraphModel = {
       ...model,
       initializers: model.initializers.filter((initializer) => !isLarge(initializer)),
@@ -66,28 +65,19 @@ const isLarge = (initializer: Initializer): initializer is Outside => {
 
 const broken = (path: string, why: string): ChimeraError => new ChimeraError('CHIMERA_SETUP', { what: path, why });
 
-async function sizeOf(path: string): Promise<number> {
-  const file = await open(path).catch((error: Error) => {
-    throw broken(path, error.message);
-  });
-  try {
-    return (await file.stat()).size;
-  } finally {
-    await file.close();
-  }
-}
+const sizeOf = (path: string): Promise<number> =>
+  stat(path).then(
+    ({ size }) => size,
+    (error: Error) => Promise.reject(broken(path, error.message)),
+  );
 
 /** Reads a part of a file to where it is in the whole. */
-async function fill(bytes: Uint8Array, path: string, offset: number, length: number): Promise<void> {
-  const end = offset + length;
-  if (end > bytes.length) throw broken(path, `it has fewer than the ${end} bytes that the graph reads`);
+async function fill(bytes: Uint8Array, path: string, from: number, length: number): Promise<void> {
+  const to = from + length;
+  if (to > bytes.length) throw broken(path, `it has fewer than the ${to} bytes that the graph reads`);
   const file = await open(path);
   try {
-    for (let at = offset; at < end;) {
-      const { bytesRead } = await file.read(bytes, at, Math.min(PIECE, end - at), at);
-      if (bytesRead === 0) throw broken(path, 'it was cut off while it was read');
-      at += bytesRead;
-    }
+    if ((await fillBytes(file, bytes, { from, to })) < to) throw broken(path, 'it was cut off while it was read');
   } finally {
     await file.close();
   }

@@ -10,7 +10,7 @@ export interface SessionOptions extends Partial<DeviceRuntime> {
   readonly directory?: string;
   /**
    * Large weights are not constants of the session, which it would pack copies of for each product, but read once for all sessions that
-   * share this. No memory is planned ahead. Of training SmolLM2: half of the memory, a tenth more time.
+   * share this. No memory is planned ahead. Less memory, and somewhat more time.
    */
   readonly weights?: ResidentWeights;
 }

@@ -56,7 +56,7 @@ export function addGradient(total: Float64Array, part: Float32Array): void {
 
 /*
  * Loops over parameters are functions of a span that are called often: V8 compiles those as a whole. One long loop in a function that is
- * called once a step it enters compiled and leaves interpreted each time, which was a fifth of a step of MiniLM.
+ * called once a step it enters compiled and leaves interpreted each time.
  */
 const SPAN = 4096;
 

@@ -1,4 +1,4 @@
-import { open } from 'node:fs/promises';
+import { open, type FileHandle } from 'node:fs/promises';
 
 /** `readFile` refuses 2 GiB, and so does one call of a read or of a hash. */
 const PIECE = 1 << 30;
@@ -15,17 +15,33 @@ export async function readBytes(
   const file = await open(path);
   try {
     const bytes = new Uint8Array(Math.min((await file.stat()).size, most));
-    let at = 0;
-    while (at < bytes.length) {
-      const { bytesRead } = await file.read(bytes, at, Math.min(piece, bytes.length - at), at);
-      // It was cut off since: its reader says what is missing.
-      if (bytesRead === 0) return bytes.subarray(0, at);
-      at += bytesRead;
-    }
-    return bytes;
+    // One that was cut off since: its reader says what is missing.
+    return bytes.subarray(0, await fillBytes(file, bytes, { piece }));
   } finally {
     await file.close();
   }
+}
+
+/**
+ * Reads a part of a file to where it is in its bytes.
+ * @returns where the file ended, or the part
+ */
+export async function fillBytes(
+  file: FileHandle,
+  bytes: Uint8Array,
+  {
+    from = 0,
+    to = bytes.length,
+    piece = PIECE,
+  }: { readonly from?: number; readonly to?: number; readonly piece?: number } = {},
+): Promise<number> {
+  let at = from;
+  while (at < to) {
+    const { bytesRead } = await file.read(bytes, at, Math.min(piece, to - at), at);
+    if (bytesRead === 0) break;
+    at += bytesRead;
+  }
+  return at;
 }
 
 /** Views of bytes one after another, each of a length that one call takes. */

@@ -125,6 +125,7 @@ describe('calls into a process', () => {
     process.env['CHIMERA_TEST_SECRET'] = 'secret';
     try {
       const variables = await start().call('variables', null);
+      assert.ok(variables.includes('GLIBC_TUNABLES'));
       const known = [
         ...['PATH', 'HOME', 'LD_LIBRARY_PATH', 'NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE'],
         ...['CUDA_VISIBLE_DEVICES', 'NVIDIA_TF32_OVERRIDE', 'GLIBC_TUNABLES', 'VK_DRIVER_FILES', 'VK_ICD_FILENAMES'],
